@@ -1,0 +1,44 @@
+# make run     set up .venv and run every experiment; then open reports/index.html
+# make test    set up .venv and run the tests
+# make check   lint, formatting and types
+#
+# Another interpreter: make run PYTHON=python3.13
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: run test check format clean help
+
+run: $(VENV)/.run-ready
+	$(BIN)/diffkit run
+
+test: $(VENV)/.dev-ready
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev-ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev-ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile
+
+# The stamps are newer than pyproject.toml once its requirements are installed.
+$(VENV)/.run-ready: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("diffkit needs Python 3.11 or newer; use make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install -e .
+	touch $@
+
+$(VENV)/.dev-ready: $(VENV)/.run-ready
+	$(PIP) install -e '.[dev]'
+	touch $@

@@ -1,0 +1,82 @@
+"""Every error that diffkit raises on purpose, under one base class.
+
+A message says what was given, what was expected and what to do about it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class DiffkitError(Exception):
+    """Base class of all errors raised by diffkit."""
+
+
+class UnknownNameError(DiffkitError, KeyError):
+    """A backend, problem, experiment or operator of that name does not exist."""
+
+    def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
+        self.kind, self.name, self.known = kind, name, sorted(known)
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        near = difflib.get_close_matches(str(self.name), self.known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(self.known)}"
+        return f"unknown {self.kind} {self.name!r}; {hint}"
+
+    def __str__(self) -> str:  # KeyError would print the repr of the message
+        return self._message()
+
+
+class MissingPackageError(DiffkitError, ImportError):
+    """An optional package is needed; the message carries its install line."""
+
+    def __init__(self, needed_for: str, package: str, extra: str | None = None) -> None:
+        self.package = package
+        install = f"pip install 'diffkit[{extra}]'" if extra else f"pip install {package}"
+        super().__init__(f"{needed_for} needs {package}, which is not installed; {install}")
+
+
+class ShapeError(DiffkitError, ValueError):
+    """An array has a shape that the operator cannot use."""
+
+
+class NonNumericError(DiffkitError, TypeError):
+    """An input or a result is not made of real or complex numbers."""
+
+
+class NonFiniteError(DiffkitError, ArithmeticError):
+    """A point or a function value is NaN or infinite."""
+
+
+class DomainError(NonFiniteError):
+    """The function has no finite value at the point: it lies outside the domain."""
+
+
+class StepError(DiffkitError, ValueError):
+    """A finite-difference step is too small to move the point."""
+
+
+class TracerConversionError(DiffkitError, TypeError):
+    """A traced value would have become a plain number, losing its derivative."""
+
+
+class MissingRuleError(DiffkitError, NotImplementedError):
+    """A NumPy function was called on a traced value and has no derivative rule."""
+
+
+class StaleTapeError(DiffkitError, RuntimeError):
+    """A tape was replayed where the function takes another branch than the recorded one."""
+
+
+class UnsupportedError(DiffkitError, NotImplementedError):
+    """A backend cannot do what was asked of it."""
+
+
+class OutputError(DiffkitError, OSError):
+    """A report could not be written."""
+
+
+class ExperimentError(DiffkitError):
+    """The code of an experiment is at fault: its file, its cells or its figures."""
