@@ -1,0 +1,51 @@
+"""The derivative table: one file a family of primitives."""
+
+from . import (
+    arithmetic,
+    complex_numbers,
+    elementary,
+    fft,
+    indexing,
+    joins,
+    linalg,
+    products,
+    reductions,
+    selection,
+    shape,
+    signal,
+    sorting,
+)
+from .primitive import (
+    COMPOSITES,
+    RULES,
+    Primitive,
+    composite,
+    elementwise,
+    linear,
+    locally_constant,
+    primitive,
+)
+
+__all__ = [
+    "COMPOSITES",
+    "RULES",
+    "Primitive",
+    "arithmetic",
+    "complex_numbers",
+    "composite",
+    "elementary",
+    "elementwise",
+    "fft",
+    "indexing",
+    "joins",
+    "linalg",
+    "linear",
+    "locally_constant",
+    "primitive",
+    "products",
+    "reductions",
+    "selection",
+    "shape",
+    "signal",
+    "sorting",
+]

@@ -1,0 +1,182 @@
+"""Exponentials, logarithms, roots, trigonometric and hyperbolic functions, steps."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .arithmetic import or_one
+from .primitive import RULES, Primitive, composite, elementwise, locally_constant, primitive
+
+LN2, LN10 = math.log(2.0), math.log(10.0)
+
+# Exponentials and logarithms
+elementwise(np.exp, lambda t, y, x: t * y, sympy="exp")
+# y + 1 would lose every digit once expm1 has rounded to -1.
+elementwise(np.expm1, lambda t, y, x: t * np.exp(x), sympy=lambda sp, x: sp.exp(x) - 1)
+elementwise(np.exp2, lambda t, y, x: t * y * LN2, sympy=lambda sp, x: 2**x)
+elementwise(np.log, lambda t, y, x: t / x, sympy="log")
+elementwise(np.log1p, lambda t, y, x: t / (1 + x), sympy=lambda sp, x: sp.log(1 + x))
+elementwise(np.log2, lambda t, y, x: t / x / LN2, sympy=lambda sp, x: sp.log(x, 2))
+elementwise(np.log10, lambda t, y, x: t / x / LN10, sympy=lambda sp, x: sp.log(x, 10))
+
+
+def _finite(y):
+    """y, but 0 for the logarithm of 0, where both terms are 0 and so are their shares."""
+    return np.where(y == -np.inf, 0.0, y)
+
+
+elementwise(
+    np.logaddexp,
+    lambda t, y, a, b: t * np.exp(a - _finite(y)),
+    lambda t, y, a, b: t * np.exp(b - _finite(y)),
+    sympy=lambda sp, a, b: sp.log(sp.exp(a) + sp.exp(b)),
+)
+elementwise(
+    np.logaddexp2,
+    lambda t, y, a, b: t * np.exp2(a - _finite(y)),
+    lambda t, y, a, b: t * np.exp2(b - _finite(y)),
+    sympy=lambda sp, a, b: sp.log(2**a + 2**b, 2),
+)
+
+# Roots and sizes
+elementwise(np.sqrt, lambda t, y, x: t * 0.5 / y, sympy="sqrt")
+elementwise(np.cbrt, lambda t, y, x: t / (3 * y * y), sympy="cbrt")
+# At the origin the rule of hypot gives 0, the middle of the subgradient.
+elementwise(
+    np.hypot,
+    lambda t, y, a, b: t * a / or_one(y),
+    lambda t, y, a, b: t * b / or_one(y),
+    sympy=lambda sp, a, b: sp.sqrt(a**2 + b**2),
+)
+
+
+# |x| has no derivative at 0; the rule gives sign(0) = 0 there, the middle of the subgradient.
+def _by_absolute(t, y, x):
+    if type(x) is float:
+        return t * math.copysign(1.0, x) if x else 0.0
+    sign = np.sign(x)
+    return t * (np.conjugate(sign) if np.iscomplexobj(sign) else sign)
+
+
+elementwise(np.absolute, _by_absolute, sympy="Abs")
+elementwise(np.fabs, _by_absolute, sympy="Abs")
+
+# Trigonometric functions
+elementwise(np.sin, lambda t, y, x: t * np.cos(x), sympy="sin")
+elementwise(np.cos, lambda t, y, x: -(t * np.sin(x)), sympy="cos")
+elementwise(np.tan, lambda t, y, x: t * (1 + y * y), sympy="tan")
+elementwise(np.arcsin, lambda t, y, x: t / np.sqrt((1 - x) * (1 + x)), sympy="asin")
+elementwise(np.arccos, lambda t, y, x: -(t / np.sqrt((1 - x) * (1 + x))), sympy="acos")
+elementwise(np.arctan, lambda t, y, x: t / (1 + x * x), sympy="atan")
+# By way of hypot, as the squares of very large and very small arguments leave the range.
+elementwise(
+    np.arctan2,
+    lambda t, y, a, b: t * (b / (r := np.hypot(a, b))) / r,
+    lambda t, y, a, b: -(t * (a / (r := np.hypot(a, b))) / r),
+    sympy="atan2",
+)
+
+# Hyperbolic functions
+elementwise(np.sinh, lambda t, y, x: t * np.cosh(x), sympy="sinh")
+elementwise(np.cosh, lambda t, y, x: t * np.sinh(x), sympy="cosh")
+# 1 - y*y would lose every digit once tanh has rounded to 1; cosh**2 would overflow too early.
+elementwise(np.tanh, lambda t, y, x: t / (c := np.cosh(x)) / c, sympy="tanh")
+elementwise(np.arcsinh, lambda t, y, x: t / np.sqrt(x * x + 1), sympy="asinh")
+# One root of the product would be on the wrong branch in the left half of the complex plane.
+elementwise(np.arccosh, lambda t, y, x: t / np.sqrt(x - 1) / np.sqrt(x + 1), sympy="acosh")
+elementwise(np.arctanh, lambda t, y, x: t / ((1 - x) * (1 + x)), sympy="atanh")
+
+# Angles
+elementwise(np.deg2rad, lambda t, y, x: t * (math.pi / 180), sympy=lambda sp, x: x * sp.pi / 180)
+elementwise(np.radians, lambda t, y, x: t * (math.pi / 180), sympy=lambda sp, x: x * sp.pi / 180)
+elementwise(np.rad2deg, lambda t, y, x: t * (180 / math.pi), sympy=lambda sp, x: x * 180 / sp.pi)
+elementwise(np.degrees, lambda t, y, x: t * (180 / math.pi), sympy=lambda sp, x: x * 180 / sp.pi)
+# Whole periods are added, and they are locally constant.
+primitive(
+    np.unwrap,
+    jvps=(lambda t, y, p, *args, **kwargs: t,),
+    vjps=(lambda g, y, p, *args, **kwargs: g,),
+)
+
+
+# Functions whose derivatives are a family of their own: each has order k and leads to k + 1.
+def _sinc_derivative(x, k):
+    """The k-th derivative of sin(pi x) / (pi x).
+
+    With s(z) = sin(z)/z, z s^(k) + k s^(k-1) = sin(z + k pi/2), which is Leibniz's rule for
+    z s(z) = sin z. Near 0 that recurrence cancels, and the Taylor series of
+    s^(k)(z) = int_0^1 u**k cos(z u + k pi/2) du takes its place.
+    """
+    z = np.atleast_1d(math.pi * x)
+    near = np.abs(z) < k + 1
+    far = np.where(near, k + 1.0, z)
+    turns = (np.sin(far), np.cos(far), -np.sin(far), -np.cos(far))
+    s = turns[0] / far
+    for order in range(1, k + 1):
+        s = (turns[order % 4] - order * s) / far
+    s[near] = sum(
+        (1, 0, -1, 0)[(m + k) % 4] / (math.factorial(m) * (m + k + 1)) * z[near] ** m
+        for m in range(24 + 4 * k)
+        if (m + k) % 2 == 0
+    )
+    return (math.pi**k * s).reshape(np.shape(x))[()]
+
+
+sinc_derivative: Primitive = elementwise(
+    _sinc_derivative,
+    lambda t, y, x, k: t * sinc_derivative(x, k + 1),
+    sympy=lambda sp, x, k: sp.diff(sp.sin(sp.pi * x) / (sp.pi * x), x, k),
+)
+elementwise(
+    np.sinc,
+    lambda t, y, x: t * sinc_derivative(x, 1),
+    sympy=lambda sp, x: sp.sinc(sp.pi * x),
+)
+
+
+def _i0_derivative(x, k):
+    """The k-th derivative of the modified Bessel function I0.
+
+    It is the mean of cos(u)**k exp(x cos u) over the circle (Abramowitz & Stegun 1964, 9.6.16),
+    which the midpoint rule gives to rounding error, as it converges exponentially for periodic
+    functions (Trefethen & Weideman 2014, section 3). Opposite points are taken together.
+    """
+    largest = np.max(np.abs(x), where=np.isfinite(x), initial=0.0)
+    nodes = 8 + k + int(2.5 * math.sqrt(min(largest, 710.0)))
+    pair = np.sinh if k % 2 else np.cosh
+    cosines = [math.cos((n + 0.5) * math.pi / (2 * nodes)) for n in range(nodes)]
+    return sum(c**k * pair(c * x) for c in cosines) / nodes
+
+
+i0_derivative: Primitive = elementwise(
+    _i0_derivative, lambda t, y, x, k: t * i0_derivative(x, k + 1)
+)
+elementwise(np.i0, lambda t, y, x: t * i0_derivative(x, 1), sympy=lambda sp, x: sp.besseli(0, x))
+
+# Steps: zero derivative wherever there is one
+locally_constant(np.floor, sympy="floor")
+locally_constant(np.ceil, sympy="ceiling")
+locally_constant(np.trunc, np.fix, np.rint, np.round, np.around, np.signbit)
+elementwise(
+    np.heaviside,
+    None,
+    lambda t, y, x, h: t * (x == 0),
+    sympy=lambda sp, x, h: sp.Heaviside(x, h),
+)
+
+
+def _sign(x):
+    """The sign of a real number."""
+    return np.sign(x)
+
+
+locally_constant(_sign, sympy="sign")
+real_sign = RULES[_sign]
+
+
+@composite(np.sign)
+def sign(x):
+    """x / |x| for complex numbers, which changes with their direction; 0 at 0."""
+    return x / or_one(np.absolute(x)) if np.iscomplexobj(x) else real_sign(x)
