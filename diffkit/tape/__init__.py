@@ -1,0 +1,20 @@
+"""Recording a function as a Wengert list, and sweeping over it."""
+
+from . import methods as methods  # gives tracers their methods
+from .record import gather, record
+from .recording import Recording, Tracer, numeric, plain, untraced
+from .sweeps import ZERO, filled, forward_sweep, reverse_sweep
+
+__all__ = [
+    "ZERO",
+    "Recording",
+    "Tracer",
+    "filled",
+    "forward_sweep",
+    "gather",
+    "numeric",
+    "plain",
+    "record",
+    "reverse_sweep",
+    "untraced",
+]

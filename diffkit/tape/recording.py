@@ -1,0 +1,631 @@
+"""Recording: a function of tracers becomes rows of a Wengert list.
+
+A ``Recording`` is a list of rows, one an operation, appended as the function runs. A row is plain
+data and has one of two forms, both of six columns:
+
+    (primitive, value, i, a, j, b)                       scalar operation on Python floats
+    (primitive, value, parents, args, None, kwargs)      everything else
+
+In the first, ``i`` and ``j`` are the rows of the operands (-1 where an operand is a constant or
+missing) and ``a`` and ``b`` their values. In the second, ``parents`` holds a row or -1 for each
+of ``args``. The first form exists because a scalar program is all overhead: on it this module
+spends a few hundred nanoseconds an operation.
+
+Nesting needs no bookkeeping. Each recording has a level, later ones have higher levels, and an
+operation is recorded by the innermost recording among its operands; that recording sees the
+tracers of all others as constants. Evaluating the operation on the values then records it in the
+next one. Nothing is global, so threads cannot see each other.
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator  # noqa: F401  (the operators' template names it)
+import sys
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..errors import MissingRuleError, NonNumericError, TracerConversionError
+from ..rules import COMPOSITES, RULES, Primitive, arithmetic, shape
+
+_levels = itertools.count()
+_new = object.__new__
+FLOAT64 = np.dtype(np.float64)
+NO_KEYWORDS: dict[str, Any] = {}
+_PLAIN = {float, int, np.ndarray}
+SHORT = 10_000  # vectors up to this length are read element by element through a list
+
+ADD, SUBTRACT = arithmetic.add, arithmetic.subtract
+MULTIPLY, DIVIDE = arithmetic.multiply, arithmetic.divide
+NEGATIVE, POWER, GETITEM = arithmetic.negative, arithmetic.power, shape.getitem
+
+INPUT = Primitive("input", lambda x: x)
+# Takes one value out of the tuple that a primitive of several outputs returns.
+OUTPUT = Primitive("output", lambda values, k: values[k])
+# An array made by np.zeros_like and the like; it is recorded so that it can be assigned to.
+CONSTANT = Primitive("constant", lambda: None)
+_CREATORS: set[Any] = {
+    *(np.zeros_like, np.ones_like, np.empty_like, np.full_like),
+    *(np.zeros, np.ones, np.empty, np.full, np.eye, np.identity, np.arange),  # with like=
+}
+GUARD = Primitive("guard", bool)
+
+
+class Recording(list[tuple[Any, ...]]):
+    """The rows of one recording.
+
+    Attributes:
+        level: later recordings have higher levels; the innermost one records.
+        complete: whether operations without derivative and branches are recorded as well, as a
+            tape that is to be replayed needs them. A gradient taken at once does not.
+        views: the tracers that stand for views of others; see ``assignment``.
+    """
+
+    __slots__ = ("complete", "level", "views")
+
+    def __init__(self, complete: bool = False) -> None:
+        self.level = next(_levels)
+        self.complete = complete
+        self.views: list[weakref.ref[Tracer]] = []
+
+    def input(self, value: Any) -> Tracer:
+        """Add an independent variable."""
+        self.append((INPUT, value, -1, None, -1, None))
+        return tracer(self, value)
+
+
+def tracer(rows: Recording, value: Any) -> Tracer:
+    """The tracer of the newest row."""
+    out = _new(Tracer)
+    out.tape = rows
+    out.index = len(rows) - 1
+    out.value = value
+    out.items = None
+    return out
+
+
+def numeric(value: Any, name: str = "x") -> Any:
+    """The form in which a recording holds an input: a float, or an array of floats.
+
+    Integers are promoted to floats, 0-d arrays of doubles become floats, tracers of an outer
+    recording stay as they are.
+
+    Raises:
+        NonNumericError: value is not made of real or complex numbers.
+    """
+    kind = type(value)
+    if kind is float or kind is Tracer:
+        return value
+    if kind is np.ndarray and value.dtype is FLOAT64 and value.ndim:
+        return value
+    array = np.asarray(value)
+    if array.dtype.kind == "O" and any(type(v) is Tracer for v in array.flat):
+        return _regrouped(array)
+    if array.dtype.kind in "iu":
+        array = array.astype(float)
+    if array.dtype.kind not in "fc":
+        shown = repr(value)
+        raise NonNumericError(
+            f"{name} must be made of real or complex numbers, got {kind.__name__} "
+            f"{shown if len(shown) <= 60 else shown[:57] + '...'} of dtype {array.dtype}"
+        )
+    return plain(array)
+
+
+def _holds_tracers(value: Any) -> bool:
+    if type(value) is Tracer:
+        return True
+    return isinstance(value, (list, tuple)) and any(map(_holds_tracers, value))
+
+
+def plain(value: Any) -> Any:
+    """Double scalars as Python floats, on which arithmetic is fastest; all else unchanged."""
+    if type(value) is np.float64:
+        return float(value)
+    if isinstance(value, np.ndarray) and not value.ndim:
+        return float(value) if value.dtype == FLOAT64 else value[()]
+    return value
+
+
+def innermost(args: Iterable[Any]) -> Any:
+    """The recording that an operation on these arguments belongs to; None if none is traced."""
+    rows: Recording | None = None
+    for arg in args:
+        if type(arg) is Tracer and (rows is None or arg.tape.level > rows.level):
+            rows = arg.tape
+    return rows
+
+
+def apply(rule: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Evaluate a primitive and record it in the innermost recording among its arguments."""
+    rows = innermost(args)
+    if rows is None:
+        return rule.fn(*args, **kwargs)
+    parents = tuple([a.index if type(a) is Tracer and a.tape is rows else -1 for a in args])
+    values = tuple([a.value if type(a) is Tracer and a.tape is rows else a for a in args])
+    for value in values:
+        if type(value) is Tracer:
+            y = apply(rule, values, kwargs)
+            break
+        if type(value) is np.ndarray and value.dtype.kind == "O":  # np.array([tracer, ...])
+            return apply(rule, tuple(map(_regrouped, args)), kwargs)
+    else:
+        y = plain(rule.fn(*values, **kwargs))
+    if not (rule.vjps or rows.complete):
+        return y
+    if rule.vjps and len(rule.vjps) < len(args):
+        _require_constant(rule, parents, values)
+    rows.append((rule, y, parents, values, None, kwargs))
+    if isinstance(y, (tuple, list)):
+        return _outputs(rows, y)
+    out = tracer(rows, y)
+    array = y if type(y) is np.ndarray else untraced(y)
+    if getattr(array, "base", None) is not None and rule is not GETITEM:
+        for arg in args:
+            if type(arg) is Tracer and np.may_share_memory(array, untraced(arg)):
+                _note_view(out, arg, None)
+    return out
+
+
+def _gathered(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments, with each list that holds tracers as one tracer."""
+    if list not in (kinds := [*map(type, args)]) and tuple not in kinds:
+        return args
+    from .record import gather
+
+    return tuple([gather(a) if _holds_tracers(a) else a for a in args])
+
+
+def _require_constant(rule: Primitive, parents: tuple[int, ...], values: Any) -> None:
+    """Refuse to lose the derivative in an argument that has no rule."""
+    for k in range(len(rule.vjps), len(parents)):
+        if parents[k] >= 0 and np.asarray(untraced(values[k])).dtype.kind in "fc":
+            raise MissingRuleError(
+                f"{rule.name} has no derivative rule for argument {k + 1}; make it a constant, or "
+                f"use a backend such as backend='finite_difference'"
+            )
+
+
+def untraced(value: Any) -> Any:
+    """The plain value at the bottom of a tracer."""
+    while type(value) is Tracer:
+        value = value.value
+    return value
+
+
+def _regrouped(arg: Any) -> Any:
+    """An array of objects, some of which are tracers, as one tracer."""
+    if type(arg) is np.ndarray and arg.dtype.kind == "O":
+        return np.reshape(np.stack(list(arg.flat)), arg.shape)
+    return arg
+
+
+def _note_view(view: Tracer, source: Tracer, key: Any) -> None:
+    """Remember that a tracer's value is a view of another's; key is None if it is not a slice.
+
+    As in NumPy, a view keeps its source alive, and nothing keeps the view alive.
+    """
+    view.source = (source, key)
+    view.tape.views.append(weakref.ref(view))
+
+
+def _outputs(rows: Recording, values: Any) -> Any:
+    """A tracer for each value of a primitive of several outputs, in the container it returned."""
+    source = len(rows) - 1
+    parts = []
+    for k, value in enumerate(values):
+        value = plain(value)
+        rows.append((OUTPUT, value, (source, -1), (values, k), None, {}))
+        parts.append(tracer(rows, value))
+    return type(values)(*parts) if hasattr(values, "_fields") else type(values)(parts)
+
+
+def _positional(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Move tracers that were passed by keyword into the positional arguments."""
+    import inspect
+
+    parameters = inspect.signature(fn).parameters
+    bound = inspect.signature(fn).bind(*args, **kwargs)
+    names = [n for n, p in parameters.items() if p.kind is not p.KEYWORD_ONLY]
+    traced = [i for i, n in enumerate(names) if type(bound.arguments.get(n)) is Tracer]
+    moved = names[: max([i + 1 for i in traced] + [len(args)])]
+    given = tuple(bound.arguments.get(n, parameters[n].default) for n in moved)
+    rest = {n: v for n, v in kwargs.items() if n not in moved}
+    left = [n for n, v in rest.items() if type(v) is Tracer]
+    if left:
+        raise _no_rule(f"numpy.{fn.__name__} with a traced {left[0]}")
+    return given, rest
+
+
+def _no_rule(name: str) -> MissingRuleError:
+    return MissingRuleError(
+        f"{name} has no derivative rule; write it in terms of functions that have one, or use a "
+        f"backend that calls the function as a black box, such as backend='finite_difference'"
+    )
+
+
+class Tracer:
+    """A number or array that records what is done to it.
+
+    Attributes:
+        tape: the recording that it belongs to.
+        index: its row there.
+        value: a float, an array, or a tracer of an outer recording.
+    """
+
+    __slots__ = ("__weakref__", "index", "items", "source", "tape", "value")
+    tape: Recording
+    index: int
+    value: Any
+    items: list[float] | None  # the elements of a vector, once one has been read
+    source: tuple[Tracer, Any]  # of a view: what it is a view of, and the index
+
+    # What NumPy's own functions come to
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        rule = RULES.get(ufunc)
+        if method == "__call__" and not kwargs:
+            if rule is not None:
+                a = self.value
+                if type(a) is float and len(inputs) == 1 and rule.vjps:
+                    y = ufunc(a)
+                    if type(y) is np.float64:
+                        out = _new(Tracer)
+                        out.tape = rows = self.tape
+                        out.index = len(rows)
+                        out.value = y = float(y)
+                        rows.append((rule, y, self.index, a, -1, None))
+                        return out
+                elif type(a) is np.ndarray and ufunc.nout == len(inputs) == 1 and rule.vjps:
+                    y = ufunc(a)
+                    self.tape.append((rule, y, (self.index,), (a,), None, kwargs))
+                    return tracer(self.tape, y)
+                return apply(rule, _gathered(inputs), kwargs)
+            if _scipy_rules(ufunc):
+                return self.__array_ufunc__(ufunc, method, *inputs)
+        if method == "__call__" and ufunc in COMPOSITES and kwargs.get("out") is None:
+            return COMPOSITES[ufunc](*inputs, **kwargs)
+        return _ufunc_method(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, fn: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if fn in _CREATORS:
+            return self._create(fn, args, kwargs)
+        if kwargs.get("out") is not None:
+            raise _no_rule(f"numpy.{fn.__name__} with out")
+        rule = RULES.get(fn)
+        if rule is not None:
+            if any(type(v) is Tracer for v in kwargs.values()):
+                args, kwargs = _positional(fn, args, kwargs)
+            return apply(rule, _gathered(args), kwargs)
+        if fn in COMPOSITES:
+            return COMPOSITES[fn](*args, **kwargs)
+        raise _no_rule(f"numpy.{fn.__name__}")
+
+    def _create(self, fn: Any, args: Any, kwargs: Any) -> Any:
+        """An array that does not depend on the values of the inputs, but can be assigned to."""
+        y = plain(fn(*[a.value if type(a) is Tracer else a for a in args], **kwargs))
+        if not getattr(y, "shape", ()):
+            return y
+        self.tape.append((CONSTANT, y, (), (), None, {}))
+        return tracer(self.tape, y)
+
+    def __diffkit_apply__(self, rule: Primitive, args: Any, kwargs: Any) -> Any:
+        return apply(rule, args, kwargs)
+
+    # What it looks like
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return getattr(self.value, "shape", ())
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return getattr(self.value, "size", 1)
+
+    @property
+    def dtype(self) -> Any:
+        return getattr(self.value, "dtype", FLOAT64)
+
+    @property
+    def T(self) -> Any:
+        return np.transpose(self)
+
+    @property
+    def real(self) -> Any:
+        return np.real(self)
+
+    @property
+    def imag(self) -> Any:
+        return np.imag(self)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a traced scalar has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[k] for k in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"Tracer({self.value!r})"
+
+    # Operators that are not written from the template below
+
+    def __neg__(self) -> Any:
+        if type(a := self.value) is float:
+            rows = self.tape
+            rows.append((NEGATIVE, -a, self.index, a, -1, None))
+            return tracer(rows, -a)
+        return apply(NEGATIVE, (self,), {})
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __abs__(self) -> Any:
+        return np.absolute(self)
+
+    def __matmul__(self, other: Any) -> Any:
+        return np.matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return np.matmul(other, self)
+
+    def __mod__(self, other: Any) -> Any:
+        return np.remainder(self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return np.remainder(other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return np.floor_divide(self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return np.floor_divide(other, self)
+
+    def __divmod__(self, other: Any) -> Any:
+        return np.floor_divide(self, other), np.remainder(self, other)
+
+    def __round__(self, digits: int = 0) -> Any:
+        return np.round(self, digits)
+
+    def __getitem__(self, index: Any) -> Any:
+        if type(index) is int:
+            items = self.items
+            if items is not None:
+                y = items[index]
+                out = _new(Tracer)
+                out.tape = rows = self.tape
+                out.index = len(rows)
+                out.value = y
+                rows.append((GETITEM, y, self.index, self.value, -1, index))
+                return out
+            if self._list_items():
+                return self[index]
+        elif type(index) is tuple and not index:
+            return self
+        key = index if type(index) is tuple else (index,)
+        out = apply(GETITEM, (self, *key), {})
+        if type(out) is Tracer and getattr(untraced(out.value), "base", None) is not None:
+            _note_view(out, self, key)
+        return out
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        from .assignment import setitem
+
+        setitem(self, index, value)
+
+    def _list_items(self) -> bool:
+        """Keep the elements of a short vector as Python floats too, for loops over its indices."""
+        a = self.value
+        if type(a) is np.ndarray and a.ndim == 1 and a.dtype is FLOAT64 and a.size <= SHORT:
+            self.items = a.tolist()
+            return True
+        return False
+
+    # Comparisons. The branch that they decide is constant around the point.
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: Any) -> Any:
+        return _compare(np.equal, self, other)
+
+    def __ne__(self, other: Any) -> Any:
+        return _compare(np.not_equal, self, other)
+
+    def __lt__(self, other: Any) -> Any:
+        return _compare(np.less, self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return _compare(np.less_equal, self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return _compare(np.greater, self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return _compare(np.greater_equal, self, other)
+
+    def __and__(self, other: Any) -> Any:
+        return np.logical_and(self, other)
+
+    def __or__(self, other: Any) -> Any:
+        return np.logical_or(self, other)
+
+    def __invert__(self) -> Any:
+        return np.logical_not(self)
+
+    # Conversions that would lose the derivative
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise TracerConversionError(
+                f"the truth value of an array of shape {self.shape} is ambiguous; "
+                f"use np.where(condition, a, b), or .any() or .all()"
+            )
+        truth = bool(self.value)
+        if self.tape.complete:
+            self.tape.append((GUARD, truth, (self.index,), (self.value,), None, {}))
+        return truth
+
+    def __float__(self) -> float:
+        raise _conversion("float()", "use np.sin for math.sin and so on; to fill an array, make "
+                          "it with np.zeros_like(x), or np.zeros(shape, like=x), instead of "
+                          "np.zeros(shape)")  # fmt: skip
+
+    def __int__(self) -> int:
+        raise _conversion("int()", "a whole number has no derivative; use np.floor, or take the "
+                          "number from an argument that is not differentiated")  # fmt: skip
+
+    def __index__(self) -> int:
+        raise _conversion("an index", "indices are not differentiated; take them from an "
+                          "argument that is not, or from np.argmax and the like")  # fmt: skip
+
+    def __complex__(self) -> complex:
+        raise _conversion("complex()", "write a + 1j * b instead")
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        if (dtype is None or np.dtype(dtype).kind == "O") and self.size <= SHORT:
+            return self._objects()
+        raise _conversion("a NumPy array", "use np.stack([...]) or np.concatenate([...]) "
+                          "rather than np.array([...], dtype=float)")  # fmt: skip
+
+    def _objects(self) -> Any:
+        """An array of one tracer an element, which is what np.array([tracer, ...]) becomes."""
+        out = np.empty(self.shape, dtype=object)
+        for index in np.ndindex(self.shape):
+            out[index] = self[index]
+        return out
+
+
+def _conversion(what: str, hint: str) -> TracerConversionError:
+    return TracerConversionError(
+        f"a traced value would have become {what}, and its derivative would be lost; {hint}"
+    )
+
+
+def _compare(ufunc: Any, a: Tracer, b: Any) -> Any:
+    if a.tape.complete or type(b) is Tracer:
+        return ufunc(a, b)
+    return ufunc(a.value, b)
+
+
+def _scipy_rules(ufunc: Any) -> bool:
+    """Load the rules for scipy.special, which only a program that uses SciPy needs; whether that
+    gave this ufunc one."""
+    if "scipy.special" not in sys.modules or "diffkit.rules.special" in sys.modules:
+        return False
+    from ..rules import special  # noqa: F401
+
+    return ufunc in RULES or ufunc in COMPOSITES
+
+
+def _ufunc_method(ufunc: Any, method: str, inputs: Any, kwargs: Any) -> Any:
+    if method == "outer" and not kwargs and len(inputs) == 2:
+        a, b = inputs
+        return ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b)
+    reduction = _REDUCTIONS.get((ufunc, method))
+    if reduction is None or kwargs.get("out") is not None:
+        call = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+        raise _no_rule(f"numpy.{call}" + (f" with {', '.join(kwargs)}" if kwargs else ""))
+    return reduction(*inputs, **{"axis": 0, **kwargs})
+
+
+_REDUCTIONS: dict[tuple[Any, str], Callable[..., Any]] = {
+    (np.add, "reduce"): np.sum,
+    (np.multiply, "reduce"): np.prod,
+    (np.add, "accumulate"): np.cumsum,
+    (np.multiply, "accumulate"): np.cumprod,
+    (np.maximum, "reduce"): np.max,
+    (np.minimum, "reduce"): np.min,
+    (np.logical_and, "reduce"): np.all,
+    (np.logical_or, "reduce"): np.any,
+}
+
+
+def _on_arrays(rule: Primitive, call: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
+    """``apply`` for an operator on plain arrays of one recording, which are the usual case."""
+    rows = left.tape if type(left) is Tracer else right.tape
+    i = j = -1
+    a, b = left, right
+    if type(left) is Tracer and left.tape is rows:
+        i, a = left.index, left.value
+    if type(right) is Tracer and right.tape is rows:
+        j, b = right.index, right.value
+    if type(a) in _PLAIN and type(b) in _PLAIN:
+        y = call(a, b)
+        if type(y) is np.ndarray and y.dtype.kind in "fc":
+            rows.append((rule, y, (i, j), (a, b), None, NO_KEYWORDS))
+            return tracer(rows, y)
+    return apply(rule, (left, right), {})
+
+
+# The arithmetic operators. They come from one template, and not from a function that is handed
+# operator.mul, because that one call more would cost a tenth of a gradient.
+_OPERATOR = """
+def __{name}__(self, other):
+    a = self.value
+    kind = type(other)
+    if kind is Tracer and other.tape is self.tape:
+        b = other.value
+        if type(a) is not float or type(b) is not float:
+            return _on_arrays({rule}, operator.{name}, self, other)
+        j = other.index
+    elif (kind is float or kind is int) and type(a) is float:
+        b = other
+        j = -1
+    else:
+        return _on_arrays({rule}, operator.{name}, self, other)
+    try:
+        y = a {symbol} b
+    except ArithmeticError:  # NumPy's inf or nan, rather than Python's exception
+        return apply({rule}, (self, other), {{}})
+    {check}
+    rows = self.tape
+    out = _new(Tracer)
+    out.tape = rows
+    out.index = len(rows)
+    out.value = y
+    rows.append(({rule}, y, self.index, a, j, b))
+    return out
+
+def __r{name}__(self, other):
+    b = self.value
+    if type(b) is not float or (type(other) is not float and type(other) is not int):
+        return _on_arrays({rule}, operator.{name}, other, self)
+    try:
+        y = other {symbol} b
+    except ArithmeticError:
+        return apply({rule}, (other, self), {{}})
+    {check}
+    rows = self.tape
+    out = _new(Tracer)
+    out.tape = rows
+    out.index = len(rows)
+    out.value = y
+    rows.append(({rule}, y, -1, other, self.index, b))
+    return out
+"""
+_NOT_COMPLEX = """if type(y) is complex:  # a negative number to a broken power is nan in NumPy
+        return apply(POWER, {operands}, {{}})"""
+
+for _name, _symbol, _rule in (
+    ("add", "+", "ADD"),
+    ("sub", "-", "SUBTRACT"),
+    ("mul", "*", "MULTIPLY"),
+    ("truediv", "/", "DIVIDE"),
+    ("pow", "**", "POWER"),
+):
+    _source = _OPERATOR.format(name=_name, symbol=_symbol, rule=_rule, check="{check}")
+    _forward, _reflected = _source.split("\n\n")
+    for _half, _operands in ((_forward, "(self, other)"), (_reflected, "(other, self)")):
+        _check = _NOT_COMPLEX.format(operands=_operands) if _name == "pow" else ""
+        _scope: dict[str, Any] = {}
+        exec(_half.replace("{check}", _check), globals(), _scope)
+        for _method, _function in _scope.items():
+            setattr(Tracer, _method, _function)

@@ -1,0 +1,186 @@
+"""What a recording sees, and what it refuses to see."""
+
+from __future__ import annotations
+
+import math
+import threading
+
+import numpy as np
+import pytest
+
+import diffkit as dk
+from diffkit.errors import MissingRuleError, NonNumericError, TracerConversionError
+
+X = np.array([1.2, 0.7, 2.5])
+
+
+def test_the_classical_perturbation_confusion() -> None:
+    """d/dx (x * d/dy (x + y)) is 1, not 2 (Siskind & Pearlmutter 2005, section 2)."""
+    for outer in ("forward", "reverse"):
+        for inner in ("forward", "reverse"):
+
+            def f(x, inner=inner):
+                return x * dk.derivative(lambda y: x + y, 1.0, backend=inner)
+
+            assert dk.derivative(f, 1.0, backend=outer) == 1.0
+
+
+def test_nesting_to_order_five_in_every_mixture() -> None:
+    """The fifth derivative of x**5 * exp(0) is 5! whichever modes are nested."""
+
+    def derive(f, modes):
+        if not modes:
+            return f
+        inner = derive(f, modes[1:])
+        return lambda x: dk.derivative(inner, x, backend=modes[0])
+
+    for bits in range(32):
+        modes = ["forward" if bits >> k & 1 else "reverse" for k in range(5)]
+        assert derive(lambda x: x**5, modes)(1.7) == pytest.approx(120.0, rel=1e-14)
+
+
+def test_a_closure_over_an_outer_variable_is_constant_inside() -> None:
+    """d/dx [d/dy (x**2 y**3) at y = x] = d/dx 3 x**4 = 12 x**3."""
+
+    def f(x):
+        return dk.derivative(lambda y: x**2 * y**3, x)
+
+    assert dk.derivative(f, 2.0) == pytest.approx(96.0, rel=1e-15)
+
+
+def test_threads_do_not_see_each_other() -> None:
+    results = {}
+
+    def work(k: int) -> None:
+        for _ in range(50):
+            results[k] = dk.gradient(lambda x: np.sum(np.sin(k * x) ** 2), X)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    for k in range(4):
+        np.testing.assert_allclose(results[k], k * np.sin(2 * k * X), rtol=1e-13, atol=1e-15)
+
+
+def test_an_exception_in_the_function_leaves_nothing_behind() -> None:
+    def broken(x):
+        np.sin(x)
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        dk.gradient(broken, X)
+    np.testing.assert_array_equal(dk.gradient(np.sum, X), np.ones(3))
+
+
+def test_a_million_scalar_operations_record_and_sweep_without_a_depth_limit() -> None:
+    def f(x):
+        for _ in range(500_000):
+            x = 0.999999 * x + 1e-9
+        return x
+
+    assert dk.derivative(f, 1.0) == pytest.approx(0.999999**500_000, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        float,
+        int,
+        complex,
+        math.sin,
+        lambda x: [1, 2, 3][x],
+        lambda x: np.array([x, 1.0], dtype=float),
+        lambda x: np.zeros(2).__setitem__(0, x),
+    ],
+)
+def test_silent_conversions_are_refused_with_a_hint(convert) -> None:
+    with pytest.raises((TracerConversionError, ValueError)) as caught:
+        dk.derivative(lambda x: x * convert(x), 1.0)
+    error = caught.value
+    while not isinstance(error, TracerConversionError):
+        error = error.__cause__
+        assert error is not None, "the conversion was not refused by the tracer"
+    assert "use" in str(error) or "write" in str(error) or "take" in str(error)
+
+
+def test_the_truth_value_of_a_traced_array_is_refused() -> None:
+    for apply in (dk.gradient, dk.trace):
+        with pytest.raises((TracerConversionError, ValueError), match="ambiguous"):
+            apply(lambda x: np.sum(x) if x > 0 else 0.0, X)
+
+
+def test_a_function_without_a_rule_names_itself() -> None:
+    with pytest.raises(MissingRuleError, match=r"numpy\.unwrap_nothing|numpy\.packbits"):
+        dk.gradient(lambda x: np.sum(np.packbits(x)), X)
+
+
+def test_a_function_that_ignores_its_argument_has_derivative_zero() -> None:
+    for backend in dk.backends():
+        assert dk.derivative(lambda x: 3.0, 1.0, backend=backend) == 0.0
+        np.testing.assert_array_equal(dk.gradient(lambda x: 3.0, X, backend=backend), np.zeros(3))
+
+
+def test_division_by_zero_is_infinite_as_in_numpy_not_an_exception() -> None:
+    with np.errstate(all="ignore"):
+        assert dk.derivative(lambda x: np.sqrt(x), 0.0) == np.inf
+        assert dk.derivative(lambda x: 3.0 + 1.0 / (1.0 + 1.0 / x**2), 0.0) != 0.0  # nan, not 0
+
+
+def test_integers_are_promoted_and_single_precision_stays() -> None:
+    assert dk.derivative(lambda x: x**3, 2) == 12.0
+    g = dk.gradient(lambda x: np.sum(x * x), np.array([1, 2, 3]))
+    assert g.dtype == np.float64
+    g32 = dk.gradient(lambda x: np.sum(x * x), X.astype(np.float32))
+    assert g32.dtype == np.float32
+
+
+@pytest.mark.parametrize("bad", [None, "1.0", object(), np.array(["a"]), True])
+def test_points_that_are_not_numbers_are_refused(bad) -> None:
+    with pytest.raises(NonNumericError, match="x must be made of"):
+        dk.derivative(np.sin, bad)
+
+
+def test_arrays_of_tracers_are_put_together() -> None:
+    def f(x):
+        rows = np.array([[x[0], x[1]], [x[1], x[2]]])
+        return np.sum(rows @ rows) + np.sum(np.sin(np.array([x[0], x[2]])))
+
+    # sum of the entries of [[a, b], [b, c]]^2 is a^2 + 2 b^2 + 2 a b + 2 b c + c^2
+    a, b, c = X
+    expected = [2 * a + 2 * b + np.cos(a), 4 * b + 2 * a + 2 * c, 2 * b + 2 * c + np.cos(c)]
+    np.testing.assert_allclose(dk.gradient(f, X), expected, rtol=1e-14)
+
+
+def test_a_list_of_results_is_stacked() -> None:
+    jacobian = dk.jacobian(lambda x: [x[0] * x[1], x[2]], X)
+    np.testing.assert_allclose(jacobian, [[0.7, 1.2, 0.0], [0.0, 0.0, 1.0]])
+
+
+def test_a_branch_not_taken_contributes_nothing_not_even_a_nan() -> None:
+    x = np.array([-1.0, 0.0, 4.0])
+    with np.errstate(all="ignore"):
+        for backend in ("forward", "reverse"):
+            g = dk.jacobian(lambda x: np.where(x > 0, np.sqrt(x), 0 * x), x, backend=backend)
+            np.testing.assert_array_equal(np.diag(g), [0.0, 0.0, 0.25])
+            g = dk.gradient(lambda x: np.sum(np.where(x > 0, np.log(x), x)), x, backend=backend)
+            np.testing.assert_array_equal(g, [1.0, 1.0, 0.25])
+
+
+def test_a_constant_zero_factor_stops_an_infinite_slope() -> None:
+    with np.errstate(all="ignore"):
+        for backend in ("forward", "reverse"):
+            assert dk.derivative(lambda x: np.sqrt(0 * x) + x, 2.0, backend=backend) == 1.0
+            g = dk.gradient(lambda x: np.sum(np.sqrt(x * [0.0, 1.0])), np.ones(2), backend=backend)
+            np.testing.assert_array_equal(g, [0.0, 0.5])
+
+
+def test_a_zero_that_merely_happens_is_not_taken_for_certain() -> None:
+    """sqrt(x) * sqrt(x) is x, with slope 1; 0 would be a wrong answer, NaN is an honest one."""
+    with np.errstate(all="ignore"):
+        for backend in ("forward", "reverse"):
+            slope = dk.derivative(lambda x: np.sqrt(x) * np.sqrt(x), 0.0, backend=backend)
+            assert np.isnan(slope) or slope == 1.0
+            assert dk.derivative(np.sqrt, 0.0, backend=backend) == np.inf
+            assert dk.derivative(np.cbrt, 0.0, backend=backend) == np.inf
