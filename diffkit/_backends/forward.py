@@ -1,0 +1,29 @@
+"""Forward mode: record the function once, then push tangents forward over the tape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..tape import ZERO, filled, forward_sweep, record
+from .base import Backend, Function, Linear, Point, Value, require_finite
+
+
+class Forward(Backend):
+    """Forward-mode automatic differentiation.
+
+    One sweep gives the derivative of all outputs along one direction of the inputs, at a small
+    multiple of the cost of the function (Griewank & Walther 2008, section 3.2).
+    """
+
+    name = "forward"
+    description = "forward-mode automatic differentiation: tangents pushed along the tape"
+    composable = True
+
+    def pushforward(self, f: Function, x: Point) -> tuple[Value, Linear]:
+        rows, y, k = record(f, [x])
+        require_finite(y, x)
+
+        def push(v: Any) -> Any:
+            return filled(forward_sweep(rows, [v], k) if k >= 0 else ZERO, y)
+
+        return y, push

@@ -1,0 +1,365 @@
+"""The public operators: one interface over all backends.
+
+Every operator takes ``f(x, *args)`` and differentiates it in ``x``, which is a number, an array of
+any shape, or a nest of tuples, lists and dicts of them. ``args`` are constants. ``argnums`` makes
+another argument active, or several, in which case derivatives come as a tuple. ``backend`` is a
+name (see ``diffkit.backends``) or a configured backend such as ``FiniteDifference(order=4)``.
+
+All raise:
+    UnknownNameError: there is no backend of that name.
+    NonNumericError: x, or what f returns, is not made of real or complex numbers.
+    NonFiniteError, DomainError: x, or f(x), is NaN or infinite.
+    ShapeError: f(x), v or u has a shape that the operator cannot use.
+    UnsupportedError: the backend cannot do this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ._backends import Backend, resolve
+from ._backends.base import require_finite_point, require_scalar, require_shape
+from .errors import ShapeError, UnknownNameError
+from .nests import NESTS, ravel, ravel_like, split_columns
+from .tape import numeric
+
+BackendLike = str | Backend
+Argnums = int | tuple[int, ...]
+
+
+class _Call:
+    """f and its arguments with the constants bound: a function of one number or array.
+
+    Attributes:
+        f: the function of the active argument alone.
+        x: the active argument, a float or an array; a nest has been ravelled into a vector.
+    """
+
+    __slots__ = ("active", "f", "unravel", "x")
+    unravel: Callable[[Any], Any] | None
+
+    def __init__(self, f: Any, x: Any, args: tuple[Any, ...], argnums: Argnums) -> None:
+        if not callable(f):
+            raise TypeError(f"f must be callable, got {type(f).__name__}; see diffkit.function")
+        if args or type(argnums) is not int or argnums:
+            f, x = _bind(f, (x, *args), argnums)
+        self.active = x
+        if isinstance(x, NESTS):
+            self.x, unravel = ravel(x)
+            self.f = lambda vector: f(unravel(vector))
+            self.unravel = unravel
+        else:
+            self.x = numeric(x)
+            self.f = f
+            self.unravel = None
+        require_finite_point(self.x)
+
+    def tangent(self, v: Any) -> Any:
+        """v, of the structure of x, as the backend takes it."""
+        if self.unravel is not None:
+            v = ravel_like(v, self.active, "v")
+        return _own(require_shape(v, self.x, "v", "x"))
+
+    def like_x(self, g: Any) -> Any:
+        """A derivative of the shape of the backend's x in the structure of the user's x."""
+        return self.unravel(g) if self.unravel is not None else self.number(g)
+
+    def columns(self, jacobian: Any, value_shape: tuple[int, ...]) -> Any:
+        """An array whose last axes are those of x, in the structure of the user's x."""
+        if self.unravel is None:
+            return self.number(jacobian)
+        return split_columns(jacobian, self.unravel, value_shape)
+
+    def number(self, value: Any) -> Any:
+        """Scalars as Python floats where x is one, as NumPy scalars where x is of NumPy."""
+        kind = type(value)
+        if kind is float or kind is np.float64 or (kind is np.ndarray and not value.ndim):
+            active = type(self.active)
+            return float(value) if active is float or active is int else np.float64(value)
+        if kind is np.ndarray and not value.flags.writeable:  # a number that was broadcast
+            return value.copy()
+        return value
+
+
+def _own(v: Any) -> Any:
+    """A copy of the user's array: the product with an identity is the very array given to it."""
+    return v.copy() if isinstance(v, np.ndarray) else v
+
+
+def _bind(f: Any, arguments: tuple[Any, ...], argnums: Argnums) -> tuple[Any, Any]:
+    """The function of the active arguments alone, and these."""
+    if type(argnums) is int and argnums == 0:
+        args = arguments[1:]
+        return (f if not args else lambda x: f(x, *args)), arguments[0]
+    positions = argnums if isinstance(argnums, tuple) else (argnums,)
+    _require_positions(positions, len(arguments))
+
+    def of_active(values: Any) -> Any:
+        replaced = list(arguments)
+        for k, value in zip(positions, values if isinstance(argnums, tuple) else [values],
+                            strict=True):  # fmt: skip
+            replaced[k] = value
+        return f(*replaced)
+
+    active = tuple(arguments[k] for k in positions)
+    return of_active, active if isinstance(argnums, tuple) else active[0]
+
+
+def _require_positions(positions: tuple[Any, ...], count: int) -> None:
+    for k in positions:
+        if type(k) is not int or not -count <= k < count:
+            raise ShapeError(f"argnums names argument {k!r}, but f was given {count}")
+    if not positions:
+        raise ShapeError("argnums is (), which names no argument; leave it out for the first one")
+    if len({k % count for k in positions}) < len(positions):
+        raise ShapeError(f"argnums {positions} names an argument more than once")
+
+
+def value_and_derivative(
+    f: Any, x: Any, *args: Any, backend: BackendLike = "reverse", argnums: Argnums = 0
+) -> tuple[Any, Any]:
+    """(f(x), df/dx); see ``derivative``."""
+    call = _Call(f, x, args, argnums)
+    _require_array(call, "derivative")
+    y, d = resolve(backend).value_and_derivative(call.f, call.x)
+    return call.number(y), call.number(d)
+
+
+def derivative(
+    f: Any, x: Any, *args: Any, backend: BackendLike = "reverse", argnums: Argnums = 0
+) -> Any:
+    """The derivative of a function of one real number.
+
+    An array x stands for many points at once: f must be elementwise, and the result holds its
+    derivative at each point.
+
+    Returns:
+        Shape of f(x).
+
+    Raises:
+        ShapeError: x is an array and f is not elementwise.
+    """
+    return value_and_derivative(f, x, *args, backend=backend, argnums=argnums)[1]
+
+
+def value_and_second_derivative(
+    f: Any, x: Any, *args: Any, backend: BackendLike = "reverse", argnums: Argnums = 0
+) -> tuple[Any, Any]:
+    """(f(x), d2f/dx2); see ``second_derivative``."""
+    call = _Call(f, x, args, argnums)
+    _require_array(call, "second_derivative")
+    if np.ndim(call.x):
+        raise ShapeError(
+            f"second_derivative needs a number x, got shape {np.shape(call.x)}; use hessian"
+        )
+    y, d = resolve(backend).value_and_second_derivative(call.f, call.x)
+    return call.number(y), call.number(d)
+
+
+def second_derivative(
+    f: Any, x: Any, *args: Any, backend: BackendLike = "reverse", argnums: Argnums = 0
+) -> Any:
+    """The second derivative of a function of one real number.
+
+    Returns:
+        Shape of f(x).
+    """
+    return value_and_second_derivative(f, x, *args, backend=backend, argnums=argnums)[1]
+
+
+def value_and_gradient(
+    f: Any, x: Any, *args: Any, backend: BackendLike = "reverse", argnums: Argnums = 0
+) -> tuple[Any, Any]:
+    """(f(x), gradient); see ``gradient``."""
+    call = _Call(f, x, args, argnums)
+    y, g = resolve(backend).value_and_gradient(call.f, call.x)
+    return call.number(y), call.like_x(g)
+
+
+def gradient(
+    f: Any, x: Any, *args: Any, backend: BackendLike = "reverse", argnums: Argnums = 0
+) -> Any:
+    """The gradient of a function that returns one number.
+
+    Returns:
+        Shape and structure of x.
+
+    Raises:
+        ShapeError: f returns an array.
+    """
+    return value_and_gradient(f, x, *args, backend=backend, argnums=argnums)[1]
+
+
+def value_and_jacobian(
+    f: Any, x: Any, *args: Any, backend: BackendLike = "reverse", argnums: Argnums = 0
+) -> tuple[Any, Any]:
+    """(f(x), Jacobian); see ``jacobian``."""
+    call = _Call(f, x, args, argnums)
+    y, jacobian = resolve(backend).value_and_jacobian(call.f, call.x)
+    return call.number(y), call.columns(jacobian, np.shape(y))
+
+
+def jacobian(
+    f: Any, x: Any, *args: Any, backend: BackendLike = "reverse", argnums: Argnums = 0
+) -> Any:
+    """The Jacobian of a function of an array that returns an array.
+
+    Returns:
+        Shape f(x).shape + x.shape; for a nest x, a nest of such arrays.
+    """
+    return value_and_jacobian(f, x, *args, backend=backend, argnums=argnums)[1]
+
+
+def value_and_hessian(
+    f: Any, x: Any, *args: Any, backend: BackendLike = "reverse", argnums: Argnums = 0
+) -> tuple[Any, Any]:
+    """(f(x), Hessian); see ``hessian``."""
+    call = _Call(f, x, args, argnums)
+    y, h = resolve(backend).value_and_hessian(call.f, call.x)
+    if call.unravel is None:
+        return call.number(y), call.number(h)
+    rows = split_columns(np.transpose(h), call.unravel, (np.size(call.x),))
+    import optree
+
+    blocks = optree.tree_map(
+        lambda leaf: split_columns(np.moveaxis(leaf, 0, -1), call.unravel, np.shape(leaf)[1:]), rows
+    )
+    return call.number(y), blocks
+
+
+def hessian(
+    f: Any, x: Any, *args: Any, backend: BackendLike = "reverse", argnums: Argnums = 0
+) -> Any:
+    """The matrix of second derivatives of a function that returns one number.
+
+    Returns:
+        Shape x.shape + x.shape; for a nest x, a nest of nests of blocks.
+
+    Raises:
+        ShapeError: f returns an array.
+    """
+    return value_and_hessian(f, x, *args, backend=backend, argnums=argnums)[1]
+
+
+def value_and_jvp(
+    f: Any, x: Any, v: Any, *args: Any, backend: BackendLike = "reverse", argnums: Argnums = 0
+) -> tuple[Any, Any]:
+    """(f(x), J v); see ``jvp``."""
+    call = _Call(f, x, args, argnums)
+    y, t = resolve(backend).value_and_jvp(call.f, call.x, call.tangent(v))
+    return call.number(y), call.number(t)
+
+
+def jvp(
+    f: Any, x: Any, v: Any, *args: Any, backend: BackendLike = "reverse", argnums: Argnums = 0
+) -> Any:
+    """The Jacobian times a tangent v, which has the shape and structure of x.
+
+    Returns:
+        Shape of f(x).
+    """
+    return value_and_jvp(f, x, v, *args, backend=backend, argnums=argnums)[1]
+
+
+def value_and_vjp(
+    f: Any, x: Any, u: Any, *args: Any, backend: BackendLike = "reverse", argnums: Argnums = 0
+) -> tuple[Any, Any]:
+    """(f(x), u J); see ``vjp``."""
+    call = _Call(f, x, args, argnums)
+
+    def cotangent(y: Any) -> Any:
+        return _own(require_shape(u, y, "u", "f(x)"))
+
+    y, g = resolve(backend).value_and_vjp(call.f, call.x, cotangent)
+    return call.number(y), call.like_x(g)
+
+
+def vjp(
+    f: Any, x: Any, u: Any, *args: Any, backend: BackendLike = "reverse", argnums: Argnums = 0
+) -> Any:
+    """A cotangent u, which has the shape of f(x), times the Jacobian.
+
+    Returns:
+        Shape and structure of x.
+    """
+    return value_and_vjp(f, x, u, *args, backend=backend, argnums=argnums)[1]
+
+
+def value_and_hvp(
+    f: Any, x: Any, v: Any, *args: Any, backend: BackendLike = "reverse", argnums: Argnums = 0
+) -> tuple[Any, Any]:
+    """(f(x), H v); see ``hvp``."""
+    call = _Call(f, x, args, argnums)
+    y, h = resolve(backend).value_and_hvp(call.f, call.x, call.tangent(v))
+    require_scalar(y, "hvp")
+    return call.number(y), call.like_x(h)
+
+
+def hvp(
+    f: Any, x: Any, v: Any, *args: Any, backend: BackendLike = "reverse", argnums: Argnums = 0
+) -> Any:
+    """The Hessian times a tangent v, which has the shape and structure of x.
+
+    Returns:
+        Shape and structure of x.
+
+    Raises:
+        ShapeError: f returns an array.
+    """
+    return value_and_hvp(f, x, v, *args, backend=backend, argnums=argnums)[1]
+
+
+_OPERATORS: dict[str, Callable[..., Any]] = {
+    fn.__name__: fn
+    for fn in (derivative, second_derivative, gradient, jacobian, hessian, jvp, vjp, hvp)
+}
+
+
+def operator(name: str) -> Callable[..., Any]:
+    """The operator of that name.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    if name not in _OPERATORS:
+        raise UnknownNameError("operator", name, _OPERATORS)
+    return _OPERATORS[name]
+
+
+def prepare(
+    operator: Callable[..., Any], f: Any, x: Any, *args: Any, backend: BackendLike = "reverse"
+) -> Callable[..., Any]:
+    """An operator bound to a function and a backend, for many points.
+
+    Args:
+        operator: one of the operators of this module, such as ``diffkit.gradient``.
+        f: the function.
+        x: an example point; the points that follow have its shape and structure.
+        args: example constants.
+        backend: a name or a configured backend.
+
+    Returns:
+        ``g(x, *args)``; for jvp, vjp and hvp ``g(x, vector, *args)``.
+
+    Raises:
+        UnknownNameError: operator is not one of diffkit's.
+    """
+    name = getattr(operator, "__name__", str(operator))
+    if _OPERATORS.get(name) is not operator:
+        raise UnknownNameError("operator", name, _OPERATORS)
+    chosen = resolve(backend)
+    _Call(f, x, args, 0)
+
+    def prepared(point: Any, *rest: Any) -> Any:
+        return operator(f, point, *rest, backend=chosen)
+
+    prepared.__name__ = f"prepared_{name}"
+    return prepared
+
+
+def _require_array(call: _Call, operator: str) -> None:
+    if call.unravel is not None:
+        raise ShapeError(f"{operator} needs a number or an array x, got a nest; use gradient")

@@ -1,0 +1,188 @@
+"""Finite differences: the stencils, their errors and their steps."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import factorial
+
+import numpy as np
+import pytest
+
+import diffkit as dk
+from diffkit._backends.finite_difference import stencil
+
+KINDS = [("central", 2), ("central", 4), ("central", 6), ("central", 8)] + [
+    (kind, order) for kind in ("forward", "backward") for order in (1, 2, 3, 4)
+]
+
+
+@pytest.mark.parametrize(("kind", "order"), KINDS)
+@pytest.mark.parametrize("derivative", [1, 2, 3])
+def test_a_stencil_is_exact_for_polynomials_of_its_degree(
+    kind: str, order: int, derivative: int
+) -> None:
+    """Fornberg 1988, section 2: the moments that vanish, and the first that does not."""
+    rule = stencil(kind, order, derivative)
+    moments = [
+        sum(w * Fraction(o) ** k for w, o in zip(rule.weights, rule.offsets, strict=True))
+        for k in range(order + derivative + 1)
+    ]
+    for k, moment in enumerate(moments[:-1]):
+        assert moment == (factorial(derivative) if k == derivative else 0)
+    assert moments[-1] != 0
+
+
+@pytest.mark.parametrize(
+    ("order", "weights"),
+    [
+        (2, ["-1/2", "1/2"]),
+        (4, ["1/12", "-2/3", "2/3", "-1/12"]),
+        (6, ["-1/60", "3/20", "-3/4", "3/4", "-3/20", "1/60"]),
+    ],
+)
+def test_central_weights_are_the_published_ones(order: int, weights: list[str]) -> None:
+    """Fornberg 1988, 'Generation of finite difference formulas', Table 1."""
+    assert stencil("central", order).weights == tuple(map(Fraction, weights))
+
+
+@pytest.mark.parametrize(
+    ("order", "amplification", "truncation"),
+    [(2, 1, 1 / 6), (4, 3 / 2, 1 / 30), (6, 11 / 6, 1 / 140), (8, 25 / 12, 1 / 630)],
+)
+def test_the_two_constants_of_central_stencils(
+    order: int, amplification: float, truncation: float
+) -> None:
+    rule = stencil("central", order)
+    assert rule.amplification == pytest.approx(amplification, rel=1e-15)
+    assert rule.truncation == pytest.approx(truncation, rel=1e-15)
+
+
+def test_the_two_constants_of_the_forward_difference() -> None:
+    rule = stencil("forward", 1)
+    assert (rule.amplification, rule.truncation) == (2.0, 0.5)
+    assert (rule.offsets, rule.weights) == ((0, 1), (-1, 1))
+
+
+@pytest.mark.parametrize(("kind", "order"), KINDS)
+def test_the_best_step_is_the_least_of_the_error(kind: str, order: int) -> None:
+    rule = stencil(kind, order)
+    h = rule.best_step(1e-16, 2.0)
+    least = rule.error(h, 1e-16, 2.0)
+    assert least < min(rule.error(factor * h, 1e-16, 2.0) for factor in (0.9, 1.1))
+    # At the least the round-off is p times the truncation: E* = (1 + 1/p) A ε / h*.
+    assert least == pytest.approx((1 + 1 / order) * rule.amplification * 1e-16 / h, rel=1e-12)
+
+
+@pytest.mark.parametrize(("kind", "order"), [("forward", 1), ("forward", 2), ("central", 2),
+                                             ("central", 4), ("central", 6)])  # fmt: skip
+def test_the_error_falls_with_the_order_of_the_stencil(kind: str, order: int) -> None:
+    """The slope of log error against log h, where truncation is all."""
+    steps = np.array([2.0**-3, 2.0**-4, 2.0**-5])
+    errors = [
+        abs(dk.derivative(np.exp, 0.0, backend=dk.FiniteDifference(order, h, kind)) - 1.0)
+        for h in steps.tolist()
+    ]
+    slope = np.polyfit(np.log(steps), np.log(errors), 1)[0]
+    assert slope == pytest.approx(order, abs=0.15)
+
+
+@pytest.mark.parametrize("order", [1, 2, 4])
+def test_the_error_at_the_textbook_step_is_as_predicted(order: int) -> None:
+    backend = dk.FiniteDifference(order)
+    x = np.linspace(0.0, 1.0, 101)
+    errors = dk.derivative(np.exp, x, backend=backend) / np.exp(x) - 1.0
+    rule, u = backend.stencil(), 2.0**-53
+    predicted = rule.error(rule.best_step(u, 1.0), u, 1.0)
+    assert 0.05 * predicted < np.sqrt(np.mean(errors**2)) < 3.0 * predicted
+
+
+def test_the_representable_step_takes_the_bias_out() -> None:
+    """The step that is taken, (x + h) − x, is the one to divide by (Press et al. 2007, 5.7)."""
+    x = np.linspace(0.0, 20.0, 2001)
+
+    def rms(representable: bool) -> float:
+        backend = dk.FiniteDifference(order=1, step=1e-9, representable=representable)
+        return float(
+            np.sqrt(np.mean((dk.derivative(np.exp, x, backend=backend) / np.exp(x) - 1) ** 2))
+        )
+
+    linear = dk.FiniteDifference(order=1, step=1e-9)
+    assert dk.derivative(lambda t: t, 1.0, backend=linear) == 1.0
+    unlike = dk.FiniteDifference(order=1, step=1e-9, representable=False)
+    assert abs(dk.derivative(lambda t: t, 1.0, backend=unlike) - 1.0) > 5e-8
+    assert rms(True) < rms(False)
+
+
+@pytest.mark.parametrize("x", [0.0, 1e-3, 1.0, -7.3, 1e6, -1e12])
+def test_a_straight_line_has_its_slope_at_every_scale(x: float) -> None:
+    for backend in (dk.FiniteDifference(1), dk.FiniteDifference(2), dk.FiniteDifference(4)):
+        assert dk.derivative(lambda t: 3.0 * t, x, backend=backend) == pytest.approx(3.0, rel=2e-8)
+
+
+def test_a_fixed_step_is_the_step_taken() -> None:
+    seen: list[float] = []
+
+    def f(x: float) -> float:
+        seen.append(x)
+        return x
+
+    dk.derivative(f, 1.0, backend=dk.FiniteDifference(order=4, step=0.25))
+    assert sorted(seen) == [0.5, 0.75, 1.0, 1.25, 1.5]
+
+
+@pytest.mark.parametrize(("kind", "sign"), [("forward", 1.0), ("backward", -1.0)])
+def test_one_sided_differences_stay_on_their_side(kind: str, sign: float) -> None:
+    backend = dk.FiniteDifference(order=2, kind=kind)
+    slope = dk.derivative(lambda x: np.sqrt(np.abs(x) + sign * x), 0.0, backend=dk.FiniteDifference(
+        order=2, kind="backward" if kind == "forward" else "forward"))  # fmt: skip
+    assert slope == 0.0
+    assert dk.derivative(np.abs, 0.0, backend=backend) == pytest.approx(sign)
+
+
+@pytest.mark.parametrize(("order", "calls"), [(1, 2), (2, 3), (4, 5)])
+def test_a_derivative_costs_one_call_for_each_point_of_the_stencil(order: int, calls: int) -> None:
+    count = 0
+
+    def f(x: float) -> float:
+        nonlocal count
+        count += 1
+        return x
+
+    dk.derivative(f, 1.0, backend=dk.FiniteDifference(order))
+    assert count == calls
+
+
+def test_the_function_is_a_black_box() -> None:
+    """math.sin, float() and filled arrays are fine where nothing is traced."""
+    import math
+
+    def f(x: np.ndarray) -> float:
+        out = np.zeros(2)
+        out[0], out[1] = math.sin(float(x[0])), math.exp(x[1])
+        return float(out.sum())
+
+    gradient = dk.gradient(f, np.array([0.5, 0.25]), backend="finite_difference")
+    assert gradient == pytest.approx([math.cos(0.5), math.exp(0.25)], rel=1e-8)
+
+
+def test_a_long_tangent_does_not_lengthen_the_step() -> None:
+    x, v = np.array([1.0, 2.0]), np.array([1e8, -1e8])
+    found = dk.jvp(lambda x: np.sin(x[0]) * x[1], x, v, backend="finite_difference")
+    exact = 1e8 * (2.0 * np.cos(1.0) - np.sin(1.0))
+    assert found == pytest.approx(exact, rel=1e-7)
+
+
+def test_a_tangent_of_zero_gives_zero() -> None:
+    x = np.array([1.0, 2.0])
+    assert dk.jvp(np.sum, x, np.zeros(2), backend="finite_difference") == 0.0
+    np.testing.assert_array_equal(
+        dk.hvp(np.sum, x, np.zeros(2), backend="finite_difference"), np.zeros(2)
+    )
+
+
+@pytest.mark.parametrize("steps", [0.5, 1.5, 2.5])
+def test_the_step_is_representable_at_the_far_end_of_the_stencil(steps: float) -> None:
+    """Just below 1 the stencil reaches across, to where the doubles lie twice as far apart."""
+    x = 1.0 - np.round(steps * 1e-9 * 2.0**52) * 2.0**-52
+    backend = dk.FiniteDifference(order=6, step=1e-9)
+    assert dk.derivative(lambda t: t - 1.0, x, backend=backend) == pytest.approx(1.0, rel=1e-14)
