@@ -1,0 +1,1 @@
+"""Figures and pages made from an experiment and its table of results."""
