@@ -5,7 +5,6 @@ A message says what was given, what was expected and what to do about it.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -21,6 +20,8 @@ class UnknownNameError(DiffkitError, KeyError):
         super().__init__(self._message())
 
     def _message(self) -> str:
+        import difflib  # late, as it takes long to import
+
         near = difflib.get_close_matches(str(self.name), self.known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(self.known)}"
         return f"unknown {self.kind} {self.name!r}; {hint}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any
 
 from ..errors import UnknownNameError
@@ -20,12 +19,19 @@ _BUILT_IN = {
 }
 
 
+def _registered() -> dict[str, Any]:
+    """The entry points by which other packages offer backends."""
+    from importlib.metadata import entry_points  # late, as it takes long to import
+
+    return {e.name: e for e in entry_points(group="diffkit.backends")}
+
+
 @cache
 def _load(name: str) -> Backend:
     if name in _BUILT_IN:
         module, cls = _BUILT_IN[name]
         return getattr(import_module(f".{module}", __package__), cls)()
-    return next(e for e in entry_points(group="diffkit.backends") if e.name == name).load()()
+    return _registered()[name].load()()
 
 
 class Backends(Mapping[str, Backend]):
@@ -38,7 +44,7 @@ class Backends(Mapping[str, Backend]):
 
     def __iter__(self) -> Any:
         yield from _BUILT_IN
-        yield from (e.name for e in entry_points(group="diffkit.backends"))
+        yield from _registered()
 
     def __len__(self) -> int:
         return len(list(iter(self)))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UnsupportedError
-from ..rules import RULES
+from ..rules import RULES, load_families
 from .graph import postorder
 
 
@@ -23,6 +23,7 @@ def _numpy_functions() -> dict[Any, Callable[..., Any]]:
     """The NumPy function for each SymPy function, read off the derivative table."""
     import sympy
 
+    load_families()
     named = {
         getattr(sympy, rule.sympy): fn for fn, rule in RULES.items() if isinstance(rule.sympy, str)
     }

@@ -1,20 +1,12 @@
-"""The derivative table: one file a family of primitives."""
+"""The derivative table: one file a family of primitives.
 
-from . import (
-    arithmetic,
-    complex_numbers,
-    elementary,
-    fft,
-    indexing,
-    joins,
-    linalg,
-    products,
-    reductions,
-    selection,
-    shape,
-    signal,
-    sorting,
-)
+The families that the tape itself needs are loaded with it; the others are loaded when a function
+is first met that is not in the table.
+"""
+
+from importlib import import_module
+
+from . import arithmetic, indexing, shape
 from .primitive import (
     COMPOSITES,
     RULES,
@@ -26,26 +18,40 @@ from .primitive import (
     primitive,
 )
 
+_FAMILIES = [
+    "complex_numbers",
+    "elementary",
+    "fft",
+    "joins",
+    "linalg",
+    "products",
+    "reductions",
+    "selection",
+    "signal",
+    "sorting",
+]
+
+
+def load_families() -> bool:
+    """Complete the table; whether anything was still to be loaded."""
+    waiting = _FAMILIES[:]
+    for family in waiting:
+        import_module(f".{family}", __name__)
+    _FAMILIES.clear()
+    return bool(waiting)
+
+
 __all__ = [
     "COMPOSITES",
     "RULES",
     "Primitive",
     "arithmetic",
-    "complex_numbers",
     "composite",
-    "elementary",
     "elementwise",
-    "fft",
     "indexing",
-    "joins",
-    "linalg",
     "linear",
+    "load_families",
     "locally_constant",
     "primitive",
-    "products",
-    "reductions",
-    "selection",
     "shape",
-    "signal",
-    "sorting",
 ]

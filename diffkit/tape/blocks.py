@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextvars
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -105,6 +104,8 @@ def _in_threads(call: Callable[[int], Any], blocks: range) -> Iterable[Any]:
     shares = [range(blocks.start + i * blocks.step, blocks.stop, blocks.step * workers)
               for i in range(workers)]  # fmt: skip
     contexts = [contextvars.copy_context() for _ in shares]
+    from concurrent.futures import ThreadPoolExecutor  # late, as it takes long to import
+
     with ThreadPoolExecutor(workers) as pool:
         futures = [
             pool.submit(context.run, lambda share=share: [call(at) for at in share])

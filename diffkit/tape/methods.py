@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import RULES, shape
+from ..rules import shape
 from .assignment import in_place
 from .recording import Tracer
 
@@ -31,11 +31,6 @@ def _in_place_of(binary: Callable[..., Any]) -> Callable[..., Any]:
 
 for _name in ("add", "sub", "mul", "truediv", "pow", "matmul"):
     setattr(Tracer, f"__i{_name}__", _in_place_of(getattr(Tracer, f"__{_name}__")))
-
-# Elements of an array of objects are asked for a method of the ufunc's name.
-for _ufunc, _entry in list(RULES.items()):
-    if isinstance(_ufunc, np.ufunc) and _ufunc.nin == 1 and _entry.vjps:
-        setattr(Tracer, _ufunc.__name__, _method_of(_ufunc))
 
 for _name in (
     *("sum", "mean", "prod", "std", "var", "max", "min", "ptp", "cumsum", "cumprod", "dot"),

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import MissingRuleError, NonNumericError, TracerConversionError
-from ..rules import COMPOSITES, RULES, Primitive, arithmetic, shape
+from ..rules import COMPOSITES, RULES, Primitive, arithmetic, load_families, shape
 
 _levels = itertools.count()
 _new = object.__new__
@@ -267,27 +267,26 @@ class Tracer:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         rule = RULES.get(ufunc)
-        if method == "__call__" and not kwargs:
-            if rule is not None:
-                a = self.value
-                if type(a) is float and len(inputs) == 1 and rule.vjps:
-                    y = ufunc(a)
-                    if type(y) is np.float64:
-                        out = _new(Tracer)
-                        out.tape = rows = self.tape
-                        out.index = len(rows)
-                        out.value = y = float(y)
-                        rows.append((rule, y, self.index, a, -1, None))
-                        return out
-                elif type(a) is np.ndarray and ufunc.nout == len(inputs) == 1 and rule.vjps:
-                    y = ufunc(a)
-                    self.tape.append((rule, y, (self.index,), (a,), None, kwargs))
-                    return tracer(self.tape, y)
-                return apply(rule, _gathered(inputs), kwargs)
-            if _scipy_rules(ufunc):
-                return self.__array_ufunc__(ufunc, method, *inputs)
+        if rule is not None and method == "__call__" and not kwargs:
+            a = self.value
+            if type(a) is float and len(inputs) == 1 and rule.vjps:
+                y = ufunc(a)
+                if type(y) is np.float64:
+                    out = _new(Tracer)
+                    out.tape = rows = self.tape
+                    out.index = len(rows)
+                    out.value = y = float(y)
+                    rows.append((rule, y, self.index, a, -1, None))
+                    return out
+            elif type(a) is np.ndarray and ufunc.nout == len(inputs) == 1 and rule.vjps:
+                y = ufunc(a)
+                self.tape.append((rule, y, (self.index,), (a,), None, kwargs))
+                return tracer(self.tape, y)
+            return apply(rule, _gathered(inputs), kwargs)
         if method == "__call__" and ufunc in COMPOSITES and kwargs.get("out") is None:
             return COMPOSITES[ufunc](*inputs, **kwargs)
+        if _more_rules(ufunc):
+            return self.__array_ufunc__(ufunc, method, *inputs, **kwargs)
         return _ufunc_method(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, fn: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -302,6 +301,8 @@ class Tracer:
             return apply(rule, _gathered(args), kwargs)
         if fn in COMPOSITES:
             return COMPOSITES[fn](*args, **kwargs)
+        if _more_rules(fn):
+            return self.__array_function__(fn, types, args, kwargs)
         raise _no_rule(f"numpy.{fn.__name__}")
 
     def _create(self, fn: Any, args: Any, kwargs: Any) -> Any:
@@ -355,6 +356,15 @@ class Tracer:
 
     def __repr__(self) -> str:
         return f"Tracer({self.value!r})"
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "items":  # of a number, whose tracer is made without
+            return None
+        # Elements of an array of objects are asked for a method of the ufunc's name.
+        ufunc = getattr(np, name, None)
+        if name.startswith("_") or not isinstance(ufunc, np.ufunc) or ufunc.nin != 1:
+            raise AttributeError(f"a traced value has no attribute {name!r}")
+        return lambda: ufunc(self)
 
     # Operators that are not written from the template below
 
@@ -515,14 +525,14 @@ def _compare(ufunc: Any, a: Tracer, b: Any) -> Any:
     return ufunc(a.value, b)
 
 
-def _scipy_rules(ufunc: Any) -> bool:
-    """Load the rules for scipy.special, which only a program that uses SciPy needs; whether that
-    gave this ufunc one."""
-    if "scipy.special" not in sys.modules or "diffkit.rules.special" in sys.modules:
-        return False
-    from ..rules import special  # noqa: F401
-
-    return ufunc in RULES or ufunc in COMPOSITES
+def _more_rules(fn: Any) -> bool:
+    """Load the rest of the table, and that for scipy.special in a program that uses SciPy;
+    whether that gave this function a rule."""
+    before = len(RULES) + len(COMPOSITES)
+    load_families()
+    if "scipy.special" in sys.modules:
+        from ..rules import special  # noqa: F401
+    return len(RULES) + len(COMPOSITES) > before and (fn in RULES or fn in COMPOSITES)
 
 
 def _ufunc_method(ufunc: Any, method: str, inputs: Any, kwargs: Any) -> Any:

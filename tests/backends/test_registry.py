@@ -21,7 +21,7 @@ class Elsewhere(Reverse):
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = SimpleNamespace(name="elsewhere", load=lambda: Elsewhere)
-    monkeypatch.setattr(registry, "entry_points", lambda group: [entry])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [entry])
     registry._load.cache_clear()
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.rules import COMPOSITES, RULES
+from diffkit.rules import COMPOSITES, RULES, load_families
 from diffkit.rules import special as special  # SciPy's entries join the table
+
+load_families()
 
 # Questions about the shape, which are answered with plain values; see test_shape.py.
 PLAIN_ANSWERS = {np.shape, np.ndim, np.size, np.iscomplexobj}

@@ -19,7 +19,10 @@ Z = M + 1j * M[::-1]
 S = 1.4
 
 CASES = [
-    *(Case(lambda x, d: np.astype(x, np.dtype(d)), (M, d), key=np.astype) for d in (float, complex)),
+    *(
+        Case(lambda x, d: np.astype(x, np.dtype(d)), (M, d), key=np.astype)
+        for d in (float, complex)
+    ),
     *(Case(astype, (M, np.dtype(d)), key=astype.fn) for d in (float, complex)),
     *(Case(np.reshape, (x, s)) for x, s in
       [(M, (3, 2)), (M, -1), (T, (4, -1)), (S, (1, 1)), (Z, 6)]),
