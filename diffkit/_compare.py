@@ -76,19 +76,28 @@ class Comparison:
         }
 
     def __rich__(self) -> Any:
+        from rich import box
         from rich.table import Table
         from rich.text import Text
 
         table = Table(
+            box=box.SIMPLE_HEAD,
+            pad_edge=False,
             title=Text(f"{self.operator} of {self.function} at x = {_shown(self.point)}"),
             caption=Text(
                 f"f(x) = {_shown(self.f_value)}; difference: largest absolute difference from "
-                f"{self.yardstick}; time: of one evaluation of f ({self.f_seconds * 1e6:.3g} µs)"
+                f"{self.yardstick}; time / f: in evaluations of f, {self.f_seconds * 1e6:.3g} µs "
+                f"each; calls: how often f was called"
             ),
         )
-        for heading in ("backend", "value", "difference", "time / f", "calls of f", "status"):
-            right = heading in ("difference", "time / f", "calls of f")
-            table.add_column(heading, justify="right" if right else "left")
+        for heading in ("backend", "value", "difference", "time / f", "calls", "status"):
+            right = heading in ("difference", "time / f", "calls")
+            table.add_column(
+                heading,
+                justify="right" if right else "left",
+                no_wrap=heading not in ("value", "status"),
+                overflow="fold",
+            )
         for row in self.rows:
             table.add_row(*map(Text, self._cells(row)))
         return table
@@ -244,4 +253,5 @@ def _shown(value: Any) -> str:
     array = np.asarray(value)
     if array.ndim == 0:
         return f"{float(array):.17g}" if array.dtype.kind == "f" else str(array)
-    return np.array2string(array, precision=12, threshold=6)
+    text = np.array2string(array, precision=9, threshold=6, edgeitems=2, separator=", ")
+    return " ".join(text.split())

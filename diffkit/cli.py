@@ -323,7 +323,7 @@ def _first_line(backend: Any) -> str:
 def _print_catalogue(catalogue: dict[str, list[dict[str, Any]]]) -> None:
     shown = {
         "experiments": ("diffkit run NAME", ("title",)),
-        "problems": ("diffkit compare NAME --at X", ("description", "source")),
+        "problems": ("diffkit compare NAME --at X; --json adds sources", ("description",)),
         "backends": ("--backend NAME", ("description",)),
     }
     for kind, (use, columns) in shown.items():
