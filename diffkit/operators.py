@@ -23,7 +23,7 @@ import numpy as np
 from ._backends import Backend, resolve
 from ._backends.base import require_finite_point, require_scalar, require_shape
 from .errors import ShapeError, UnknownNameError
-from .nests import NESTS, ravel, ravel_like, split_columns
+from .nests import NESTS, flatten, leaves_like, ravel, split_columns
 from .tape import numeric
 
 BackendLike = str | Backend
@@ -31,47 +31,59 @@ Argnums = int | tuple[int, ...]
 
 
 class _Call:
-    """f and its arguments with the constants bound: a function of one number or array.
+    """f and its arguments with the constants bound: a function of one point, as backends take it.
 
     Attributes:
         f: the function of the active argument alone.
-        x: the active argument, a float or an array; a nest has been ravelled into a vector.
+        x: the active argument, a float or an array. A nest is a vector here, or, for a backend
+            that takes them, the tuple of its leaves.
+        active: the active argument as the user gave it.
+        join: makes a nest of what x is here; None where the active argument is not a nest.
     """
 
-    __slots__ = ("active", "f", "unravel", "x")
-    unravel: Callable[[Any], Any] | None
+    __slots__ = ("active", "f", "join", "x")
+    join: Callable[[Any], Any] | None
+    x: Any
 
-    def __init__(self, f: Any, x: Any, args: tuple[Any, ...], argnums: Argnums) -> None:
+    def __init__(
+        self, f: Any, x: Any, args: tuple[Any, ...], argnums: Argnums, leaves: bool = False
+    ) -> None:
         if not callable(f):
             raise TypeError(f"f must be callable, got {type(f).__name__}; see diffkit.function")
         if args or type(argnums) is not int or argnums:
             f, x = _bind(f, (x, *args), argnums)
         self.active = x
         if isinstance(x, NESTS):
-            self.x, unravel = ravel(x)
-            self.f = lambda vector: f(unravel(vector))
-            self.unravel = unravel
+            self.x, join = flatten(x) if leaves else ravel(x)
+            self.f = lambda point: f(join(point))
+            self.join = join
         else:
             self.x = numeric(x)
             self.f = f
-            self.unravel = None
+            self.join = None
         require_finite_point(self.x)
 
     def tangent(self, v: Any) -> Any:
         """v, of the structure of x, as the backend takes it."""
-        if self.unravel is not None:
-            v = ravel_like(v, self.active, "v")
-        return _own(require_shape(v, self.x, "v", "x"))
+        if self.join is None:
+            return _own(require_shape(v, self.x, "v", "x"))
+        leaves = leaves_like(v, self.active, "v")
+        if type(self.x) is tuple:
+            pairs = zip(leaves, self.x, strict=True)
+            return tuple([_own(require_shape(a, b, "v", "x")) for a, b in pairs])
+        return require_shape(np.concatenate([np.ravel(a) for a in leaves]), self.x, "v", "x")
 
     def like_x(self, g: Any) -> Any:
         """A derivative of the shape of the backend's x in the structure of the user's x."""
-        return self.unravel(g) if self.unravel is not None else self.number(g)
+        if self.join is None:
+            return self.number(g)
+        return self.join([self.number(a) for a in g] if type(g) is tuple else g)
 
     def columns(self, jacobian: Any, value_shape: tuple[int, ...]) -> Any:
         """An array whose last axes are those of x, in the structure of the user's x."""
-        if self.unravel is None:
+        if self.join is None:
             return self.number(jacobian)
-        return split_columns(jacobian, self.unravel, value_shape)
+        return split_columns(jacobian, self.join, value_shape)
 
     def number(self, value: Any) -> Any:
         """Scalars as Python floats where x is one, as NumPy scalars where x is of NumPy."""
@@ -174,8 +186,9 @@ def value_and_gradient(
     f: Any, x: Any, *args: Any, backend: BackendLike = "reverse", argnums: Argnums = 0
 ) -> tuple[Any, Any]:
     """(f(x), gradient); see ``gradient``."""
-    call = _Call(f, x, args, argnums)
-    y, g = resolve(backend).value_and_gradient(call.f, call.x)
+    chosen = resolve(backend)
+    call = _Call(f, x, args, argnums, chosen.nests)
+    y, g = chosen.value_and_gradient(call.f, call.x)
     return call.number(y), call.like_x(g)
 
 
@@ -219,13 +232,13 @@ def value_and_hessian(
     """(f(x), Hessian); see ``hessian``."""
     call = _Call(f, x, args, argnums)
     y, h = resolve(backend).value_and_hessian(call.f, call.x)
-    if call.unravel is None:
+    if call.join is None:
         return call.number(y), call.number(h)
-    rows = split_columns(np.transpose(h), call.unravel, (np.size(call.x),))
+    rows = split_columns(np.transpose(h), call.join, (np.size(call.x),))
     import optree
 
     blocks = optree.tree_map(
-        lambda leaf: split_columns(np.moveaxis(leaf, 0, -1), call.unravel, np.shape(leaf)[1:]), rows
+        lambda leaf: split_columns(np.moveaxis(leaf, 0, -1), call.join, np.shape(leaf)[1:]), rows
     )
     return call.number(y), blocks
 
@@ -248,8 +261,9 @@ def value_and_jvp(
     f: Any, x: Any, v: Any, *args: Any, backend: BackendLike = "reverse", argnums: Argnums = 0
 ) -> tuple[Any, Any]:
     """(f(x), J v); see ``jvp``."""
-    call = _Call(f, x, args, argnums)
-    y, t = resolve(backend).value_and_jvp(call.f, call.x, call.tangent(v))
+    chosen = resolve(backend)
+    call = _Call(f, x, args, argnums, chosen.nests)
+    y, t = chosen.value_and_jvp(call.f, call.x, call.tangent(v))
     return call.number(y), call.number(t)
 
 
@@ -268,12 +282,13 @@ def value_and_vjp(
     f: Any, x: Any, u: Any, *args: Any, backend: BackendLike = "reverse", argnums: Argnums = 0
 ) -> tuple[Any, Any]:
     """(f(x), u J); see ``vjp``."""
-    call = _Call(f, x, args, argnums)
+    chosen = resolve(backend)
+    call = _Call(f, x, args, argnums, chosen.nests)
 
     def cotangent(y: Any) -> Any:
         return _own(require_shape(u, y, "u", "f(x)"))
 
-    y, g = resolve(backend).value_and_vjp(call.f, call.x, cotangent)
+    y, g = chosen.value_and_vjp(call.f, call.x, cotangent)
     return call.number(y), call.like_x(g)
 
 
@@ -292,8 +307,9 @@ def value_and_hvp(
     f: Any, x: Any, v: Any, *args: Any, backend: BackendLike = "reverse", argnums: Argnums = 0
 ) -> tuple[Any, Any]:
     """(f(x), H v); see ``hvp``."""
-    call = _Call(f, x, args, argnums)
-    y, h = resolve(backend).value_and_hvp(call.f, call.x, call.tangent(v))
+    chosen = resolve(backend)
+    call = _Call(f, x, args, argnums, chosen.nests)
+    y, h = chosen.value_and_hvp(call.f, call.x, call.tangent(v))
     require_scalar(y, "hvp")
     return call.number(y), call.like_x(h)
 
@@ -361,5 +377,5 @@ def prepare(
 
 
 def _require_array(call: _Call, operator: str) -> None:
-    if call.unravel is not None:
+    if call.join is not None:
         raise ShapeError(f"{operator} needs a number or an array x, got a nest; use gradient")

@@ -42,6 +42,8 @@ class Backend:
     Attributes:
         name: how users call it.
         description: one line for tables.
+        nests: whether the point of a gradient, jvp, vjp or hvp may also be a tuple of arrays, and
+            the derivative then one as well. Other backends are given such a point as one vector.
         composable: whether functions that use this backend can be differentiated by it again;
             second-order operators are derived only then.
         exact: whether derivatives are right up to rounding; false where there is a truncation
@@ -50,6 +52,7 @@ class Backend:
 
     name: str = ""
     description: str = ""
+    nests: bool = False
     composable: bool = False
     exact: bool = True
 
@@ -90,18 +93,18 @@ class Backend:
             return y, pull(one(y))
         y, push = self.pushforward(f, x)
         require_scalar(y, "gradient")
-        return y, _columns(push, x, y)
+        return y, columns(push, x, y)
 
     def value_and_jacobian(self, f: Function, x: Point) -> tuple[Value, Any]:
         """(f(x), J) with J of shape f(x).shape + x.shape, by rows or by columns."""
         if not self._has("pullback"):
             y, push = self.pushforward(f, x)
-            return y, _columns(push, x, y)
+            return y, columns(push, x, y)
         y, pull = self.pullback(f, x)
         if self._has("pushforward") and np.size(y) > np.size(x):
             y, push = self.pushforward(f, x)
-            return y, _columns(push, x, y)
-        return y, _rows(pull, x, y)
+            return y, columns(push, x, y)
+        return y, rows_of(pull, x, y)
 
     def value_and_derivative(self, f: Function, x: Point) -> tuple[Value, Any]:
         """(f(x), df/dx): of a function of one real number, or of an elementwise one pointwise."""
@@ -111,7 +114,7 @@ class Backend:
         if self._has("pushforward"):
             return self.value_and_jvp(f, x, one(x))
         y, pull = self.pullback(f, x)
-        return y, pull(one(y)) if type(y) is float or not np.ndim(y) else _rows(pull, x, y)
+        return y, pull(one(y)) if not np.ndim(y) else rows_of(pull, x, y)
 
     # Second order
 
@@ -194,11 +197,18 @@ def require_finite_point(x: Point) -> None:
     Raises:
         NonFiniteError: it is.
     """
-    x = untraced(x)
-    # The sum of squares costs a third of asking each element, and is finite if they are small.
-    if type(x) is np.ndarray and x.ndim == 1 and x.dtype == np.float64 and isfinite(x.dot(x)):
+    if type(x) is float:
+        finite = isfinite(x)
+    elif type(x) is np.ndarray and x.size <= 32 and x.ndim == 1 and x.dtype.kind == "f":
+        finite = all(map(isfinite, x.tolist()))  # spares NumPy's call
+    elif type(x) is tuple:
+        for leaf in x:
+            require_finite_point(leaf)
         return
-    if not (isfinite(x) if type(x) is float else np.all(np.isfinite(x))):
+    else:
+        x = untraced(x)
+        finite = bool(np.isfinite(x).all())
+    if not finite:
         raise NonFiniteError(f"the point is not finite: x = {_short(x)}")
 
 
@@ -211,7 +221,8 @@ def require_finite(y: Value, x: Point) -> Value:
     """
     if type(y) is float and isfinite(y):  # the usual case
         return y
-    plain_y, plain_x = untraced(y), untraced(x)
+    plain_y = untraced(y)
+    plain_x = untraced(np.concatenate([np.ravel(v) for v in x]) if type(x) is tuple else x)
     if np.all(np.isfinite(plain_y)):
         return y
     if not np.all(np.isfinite(plain_x)):
@@ -332,14 +343,14 @@ def basis(x: Any) -> Any:
         yield e.reshape(np.shape(x)) if np.ndim(x) else one(x)
 
 
-def _columns(push: Linear, x: Point, y: Value) -> Any:
+def columns(push: Linear, x: Point, y: Value) -> Any:
     columns = [push(e) for e in basis(x)]
     if not columns:
         return np.zeros(np.shape(y) + np.shape(x))
     return np.reshape(np.stack(columns, axis=-1), np.shape(y) + np.shape(x))
 
 
-def _rows(pull: Linear, x: Point, y: Value) -> Any:
+def rows_of(pull: Linear, x: Point, y: Value) -> Any:
     rows = [pull(e) for e in basis(y)]
     if not rows:
         return np.zeros(np.shape(y) + np.shape(x))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..tape import ZERO, filled, forward_sweep, record
-from .base import Backend, Function, Linear, Point, Value, require_finite
+from ..tape import ZERO, batched_jacobian, filled, forward_sweep, record
+from .base import Backend, Function, Linear, Point, Value, columns, require_finite, require_scalar
 
 
 class Forward(Backend):
@@ -27,3 +27,16 @@ class Forward(Backend):
             return filled(forward_sweep(rows, [v], k) if k >= 0 else ZERO, y)
 
         return y, push
+
+    def value_and_gradient(self, f: Function, x: Point) -> tuple[Value, Any]:
+        y, g = self.value_and_jacobian(f, x)
+        require_scalar(y, "gradient")
+        return y, g
+
+    def value_and_jacobian(self, f: Function, x: Point) -> tuple[Value, Any]:
+        rows, y, k = record(f, [x])
+        require_finite(y, x)
+        if k >= 0 and (together := batched_jacobian(rows, x, k)) is not None:
+            return y, together
+        push = lambda v: filled(forward_sweep(rows, [v], k) if k >= 0 else ZERO, y)  # noqa: E731
+        return y, columns(push, x, y)

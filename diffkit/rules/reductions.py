@@ -169,8 +169,8 @@ def _winners(x, y, axis, keepdims, initial, where):
     if axis is not None:
         y = spread(y, x, axis, keepdims)
     wins = (x == y) if where is True else (x == y) & where
-    if axis is None:
-        number = np.count_nonzero(wins)
+    if axis is None or (where is True and np.count_nonzero(wins) * count(x, axis) == np.size(x)):
+        number = np.count_nonzero(wins) if axis is None else 1  # no ties: the usual case
     else:
         number = np.count_nonzero(wins, axis=axis, keepdims=True)
     return wins, number if initial is None else number + (y == initial)
@@ -185,7 +185,8 @@ def _extreme_vjp(g, y, x, axis=None, out=None, keepdims=False, initial=None, whe
     wins, number = _winners(x, y, axis, keepdims, initial, where)
     if axis is None:
         return wins * (g / number)
-    return spread(g, x, axis, keepdims) / number * wins
+    g = spread(g, x, axis, keepdims)
+    return np.where(wins, g, 0.0) if type(number) is int else g / number * wins
 
 
 for _extreme in (np.max, np.amax, np.min, np.amin, np.nanmax, np.nanmin):

@@ -1,14 +1,19 @@
 """Recording a function as a Wengert list, and sweeping over it."""
 
 from . import methods as methods  # gives tracers their methods
+from .batched import batched_jacobian
+from .memory import keep_freed_memory
 from .record import gather, record
 from .recording import Recording, Tracer, numeric, plain, untraced
 from .sweeps import ZERO, filled, forward_sweep, reverse_sweep
+
+keep_freed_memory()
 
 __all__ = [
     "ZERO",
     "Recording",
     "Tracer",
+    "batched_jacobian",
     "filled",
     "forward_sweep",
     "gather",

@@ -32,6 +32,12 @@ def _in_place_of(binary: Callable[..., Any]) -> Callable[..., Any]:
 for _name in ("add", "sub", "mul", "truediv", "pow", "matmul"):
     setattr(Tracer, f"__i{_name}__", _in_place_of(getattr(Tracer, f"__{_name}__")))
 
+# Elements of an array of objects are asked for a method of the ufunc's name. (One __getattr__
+# instead would make every attribute of a tracer slow.)
+for _name, _ufunc in vars(np).items():
+    if isinstance(_ufunc, np.ufunc) and _ufunc.nin == _ufunc.nout == 1:
+        setattr(Tracer, _name, _method_of(_ufunc))
+
 for _name in (
     *("sum", "mean", "prod", "std", "var", "max", "min", "ptp", "cumsum", "cumprod", "dot"),
     *("ravel", "squeeze", "swapaxes", "clip", "copy", "repeat", "take", "diagonal", "trace"),

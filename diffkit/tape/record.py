@@ -29,6 +29,7 @@ def record(
         NonNumericError: f returns something that is not made of numbers.
     """
     rows = Recording(complete)
+    rows.program = f, inputs
     y = f(*[rows.input(value) for value in inputs])
     if type(y) is not Tracer:
         y = gather(y)

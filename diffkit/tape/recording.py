@@ -24,6 +24,7 @@ import operator  # noqa: F401  (the operators' template names it)
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -34,8 +35,10 @@ from ..rules import COMPOSITES, RULES, Primitive, arithmetic, load_families, sha
 _levels = itertools.count()
 _new = object.__new__
 FLOAT64 = np.dtype(np.float64)
+float64 = np.float64  # looked up once, not at each operation
 NO_KEYWORDS: dict[str, Any] = {}
 _PLAIN = {float, int, np.ndarray}
+_UNARY: dict[Any, Primitive] = {}  # differentiable ufuncs of one argument, once they were met
 SHORT = 10_000  # vectors up to this length are read element by element through a list
 
 ADD, SUBTRACT = arithmetic.add, arithmetic.subtract
@@ -61,10 +64,12 @@ class Recording(list[tuple[Any, ...]]):
         level: later recordings have higher levels; the innermost one records.
         complete: whether operations without derivative and branches are recorded as well, as a
             tape that is to be replayed needs them. A gradient taken at once does not.
+        program: the function that was recorded, and its inputs.
         views: the tracers that stand for views of others; see ``assignment``.
     """
 
-    __slots__ = ("complete", "level", "views")
+    __slots__ = ("complete", "level", "program", "views")
+    program: tuple[Callable[..., Any], Any]
 
     def __init__(self, complete: bool = False) -> None:
         self.level = next(_levels)
@@ -99,6 +104,8 @@ def numeric(value: Any, name: str = "x") -> Any:
     kind = type(value)
     if kind is float or kind is Tracer:
         return value
+    if kind is float64:
+        return float(value)
     if kind is np.ndarray and value.dtype is FLOAT64 and value.ndim:
         return value
     array = np.asarray(value)
@@ -123,7 +130,7 @@ def _holds_tracers(value: Any) -> bool:
 
 def plain(value: Any) -> Any:
     """Double scalars as Python floats, on which arithmetic is fastest; all else unchanged."""
-    if type(value) is np.float64:
+    if type(value) is float64:
         return float(value)
     if isinstance(value, np.ndarray) and not value.ndim:
         return float(value) if value.dtype == FLOAT64 else value[()]
@@ -158,6 +165,14 @@ def apply(rule: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
         return y
     if rule.vjps and len(rule.vjps) < len(args):
         _require_constant(rule, parents, values)
+    # Sweeps rely on numbers that no operation of the scalar form divides by zero.
+    finite = type(y) is float and isfinite(y)
+    if finite and rule.elementwise and not kwargs and _are_numbers(rule, values):
+        i, a, j, b = parents[0], values[0], -1, None
+        if len(values) == 2:
+            j, b = parents[1], plain(values[1])
+        rows.append((rule, y, i, plain(a), j, b))
+        return tracer(rows, y)
     rows.append((rule, y, parents, values, None, kwargs))
     if isinstance(y, (tuple, list)):
         return _outputs(rows, y)
@@ -210,6 +225,13 @@ def _note_view(view: Tracer, source: Tracer, key: Any) -> None:
     """
     view.source = (source, key)
     view.tape.views.append(weakref.ref(view))
+
+
+def _are_numbers(rule: Primitive, values: tuple[Any, ...]) -> bool:
+    """Whether an operation has the scalar form: one or two numbers, with a rule for each."""
+    if len(values) > 2 or None in (*rule.vjps,):
+        return False
+    return all(type(v) in (float, int, float64) for v in values)
 
 
 def _outputs(rows: Recording, values: Any) -> Any:
@@ -266,22 +288,26 @@ class Tracer:
     # What NumPy's own functions come to
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        rule = RULES.get(ufunc)
+        rule = _UNARY.get(ufunc)
         if rule is not None and method == "__call__" and not kwargs:
             a = self.value
-            if type(a) is float and len(inputs) == 1 and rule.vjps:
+            if type(a) is float:
                 y = ufunc(a)
-                if type(y) is np.float64:
+                if type(y) is float64:
                     out = _new(Tracer)
                     out.tape = rows = self.tape
                     out.index = len(rows)
                     out.value = y = float(y)
                     rows.append((rule, y, self.index, a, -1, None))
                     return out
-            elif type(a) is np.ndarray and ufunc.nout == len(inputs) == 1 and rule.vjps:
+            elif type(a) is np.ndarray:
                 y = ufunc(a)
-                self.tape.append((rule, y, (self.index,), (a,), None, kwargs))
+                self.tape.append((rule, y, (self.index,), (a,), None, NO_KEYWORDS))
                 return tracer(self.tape, y)
+        rule = RULES.get(ufunc)
+        if rule is not None and method == "__call__" and not kwargs:
+            if ufunc.nin == ufunc.nout == 1 and rule.vjps:
+                _UNARY[ufunc] = rule
             return apply(rule, _gathered(inputs), kwargs)
         if method == "__call__" and ufunc in COMPOSITES and kwargs.get("out") is None:
             return COMPOSITES[ufunc](*inputs, **kwargs)
@@ -357,15 +383,6 @@ class Tracer:
     def __repr__(self) -> str:
         return f"Tracer({self.value!r})"
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "items":  # of a number, whose tracer is made without
-            return None
-        # Elements of an array of objects are asked for a method of the ufunc's name.
-        ufunc = getattr(np, name, None)
-        if name.startswith("_") or not isinstance(ufunc, np.ufunc) or ufunc.nin != 1:
-            raise AttributeError(f"a traced value has no attribute {name!r}")
-        return lambda: ufunc(self)
-
     # Operators that are not written from the template below
 
     def __neg__(self) -> Any:
@@ -407,7 +424,10 @@ class Tracer:
 
     def __getitem__(self, index: Any) -> Any:
         if type(index) is int:
-            items = self.items
+            try:
+                items = self.items
+            except AttributeError:  # a number's tracer is made without
+                raise TypeError("a traced scalar cannot be indexed") from None
             if items is not None:
                 y = items[index]
                 out = _new(Tracer)
@@ -418,6 +438,13 @@ class Tracer:
                 return out
             if self._list_items():
                 return self[index]
+        elif type(index) is slice and type(a := self.value) is np.ndarray:
+            rows = self.tape
+            part = a[index]
+            rows.append((GETITEM, part, (self.index, -1), (a, index), None, NO_KEYWORDS))
+            out = tracer(rows, part)
+            _note_view(out, self, (index,))
+            return out
         elif type(index) is tuple and not index:
             return self
         key = index if type(index) is tuple else (index,)
@@ -636,6 +663,6 @@ for _name, _symbol, _rule in (
     for _half, _operands in ((_forward, "(self, other)"), (_reflected, "(other, self)")):
         _check = _NOT_COMPLEX.format(operands=_operands) if _name == "pow" else ""
         _scope: dict[str, Any] = {}
-        exec(_half.replace("{check}", _check), globals(), _scope)
+        exec(compile(_half.replace("{check}", _check), __file__, "exec"), globals(), _scope)
         for _method, _function in _scope.items():
             setattr(Tracer, _method, _function)

@@ -17,8 +17,10 @@ from ..rules.shape import sum_to_shape
 from . import blocks
 from .assignment import SETITEM
 from .careful import careful_sweep
+from .explain import add_note
 from .recording import (
     ADD,
+    DIVIDE,
     FLOAT64,
     GETITEM,
     MULTIPLY,
@@ -34,7 +36,7 @@ from .recording import (
 # One object that stands for "nothing has flowed here". It is told by identity: a derivative that
 # merely equals zero still multiplies an infinity to NaN, as it must.
 ZERO = 0.0
-float64 = np.float64
+float64, array_type = np.float64, np.ndarray  # looked up once, not at each operation
 
 
 def reverse_sweep(rows: Recording, inputs: int, output: int, seed: Any) -> list[Any]:
@@ -51,39 +53,29 @@ def reverse_sweep(rows: Recording, inputs: int, output: int, seed: Any) -> list[
     """
     adjoints: list[Any] = [ZERO] * (output + 1)
     adjoints[output] = seed
+    try:
+        _pull(rows, inputs, adjoints)
+    except Exception as error:
+        add_note(error, rows, len(adjoints), "backward")
+        raise
+    for g in adjoints:
+        if g is not ZERO and _has_nan(g):
+            return careful_sweep(rows, inputs, output, seed, _evaluate, like, ZERO)
+    return [np.array(g) if type(g) is list else g for g in adjoints]
+
+
+def _pull(rows: Recording, inputs: int, adjoints: list[Any]) -> None:
+    """The loop of the reverse sweep: rows leave the list of adjoints as they are dealt with."""
     owned: set[int] = set()  # rows whose adjoint is a buffer that nobody else holds
     pop = adjoints.pop
     rule: Any
-    last_first = islice(reversed(rows), len(rows) - 1 - output, len(rows) - inputs)
+    last_first = islice(reversed(rows), len(rows) - len(adjoints), len(rows) - inputs)
     for rule, y, i, a, j, b in last_first:
         g = pop()
         if g is ZERO:
             continue
-        if j is None:  # the general form: i, a, b are the parents, arguments and keywords
-            if rule is OUTPUT:
-                _accumulate_part(adjoints, i[0], a[1], g)
-                continue
-            if type(g) is list:
-                g = np.array(g)
-            elif type(g) is dict:  # one cotangent for each output that was used
-                g = tuple([g[k] if k in g else np.zeros_like(v) for k, v in enumerate(y)])
-            elif rule is SETITEM and len(adjoints) in owned and i[0] >= 0:
-                _unassign(adjoints, owned, i, a, g)
-                continue
-            elif rule is GETITEM and type(g) in _PLAIN and _is_basic(a):
-                _add_at(adjoints, owned, i[0], a[0], a[1:], g)
-                continue
-            elif rule.elementwise and type(y) is np.ndarray and y.size >= blocks.LARGE:
-                if _sweep_blocks(rows, inputs, len(adjoints), g, adjoints, owned):
-                    continue
-            elif rule.joint_vjp is not None:
-                for parent, term, x in zip(i, rule.joint_vjp(g, y, *a, **b), a, strict=True):
-                    if parent >= 0:
-                        _accumulate(adjoints, owned, parent, like(term, x))
-                continue
-            for parent, vjp, x in zip(i, rule.vjps, a, strict=False):
-                if parent >= 0 and vjp is not None:
-                    _accumulate(adjoints, owned, parent, like(_evaluate(vjp, g, y, a, b), x))
+        if j is None:
+            _pull_general(rows, inputs, adjoints, owned, g)
         # The four operations stand here a second time, as a call costs more than they do.
         elif rule is MULTIPLY:
             if i >= 0:
@@ -109,32 +101,92 @@ def reverse_sweep(rows: Recording, inputs: int, output: int, seed: Any) -> list[
                 held[b] = g
             else:
                 _accumulate(adjoints, owned, i, rule.vjps[0](g, y, a, b))  # type: ignore[misc]
-        elif b is None:
-            try:
-                term = rule.vjps[0](g, y, a)
-            except ArithmeticError:
-                term = _evaluate(rule.vjps[0], g, y, (a,))
-            adjoints[i] += float(term) if type(term) is float64 else term
+        elif rule is DIVIDE:  # b is not 0, or the row would have the general form
+            if i >= 0:
+                adjoints[i] += g / b
+            if j >= 0:
+                adjoints[j] -= g * y / b
         else:
-            for k, parent in ((0, i), (1, j)):
-                if parent >= 0:
-                    try:
-                        term = rule.vjps[k](g, y, a, b)
-                    except ArithmeticError:
-                        term = _evaluate(rule.vjps[k], g, y, (a, b))
-                    adjoints[parent] += float(term) if type(term) is float64 else term
-    found = [np.array(g) if type(g) is list else g for g in adjoints]
-    if any(map(_has_nan, found)):
-        return careful_sweep(rows, inputs, output, seed, _evaluate, like, ZERO)
-    return found
+            if i >= 0:
+                try:
+                    term = rule.vjps[0](g, y, a) if b is None else rule.vjps[0](g, y, a, b)
+                except ArithmeticError:
+                    term = _evaluate(rule.vjps[0], g, y, (a,) if b is None else (a, b))
+                adjoints[i] += float(term) if type(term) is float64 else term
+            if j >= 0:
+                try:
+                    term = rule.vjps[1](g, y, a, b)
+                except ArithmeticError:
+                    term = _evaluate(rule.vjps[1], g, y, (a, b))
+                adjoints[j] += float(term) if type(term) is float64 else term
+
+
+def _pull_general(
+    rows: Recording, inputs: int, adjoints: list[Any], owned: set[int], g: Any
+) -> None:
+    """Pull the cotangent g of one row of the general form back to its parents."""
+    row = len(adjoints)
+    rule, y, parents, args, _, _ = rows[row]
+    if rule is OUTPUT:
+        _accumulate_part(adjoints, parents[0], args[1], g)
+    elif rule is SETITEM and row in owned and parents[0] >= 0:
+        _unassign(adjoints, owned, parents, args, g)
+    elif rule is GETITEM and type(g) in _PLAIN and _is_basic(args):
+        _add_at(adjoints, owned, parents[0], args[0], args[1:], g)
+    elif (
+        rule.elementwise
+        and type(y) is np.ndarray
+        and y.size >= blocks.LARGE
+        and _sweep_blocks(rows, inputs, row, g, adjoints, owned)
+    ):
+        return
+    elif rule is MULTIPLY and parents[0] == parents[1] and type(g) is array_type is type(args[0]):
+        term = g * args[0]  # of a square both terms are the same
+        term += term
+        _accumulate(adjoints, owned, parents[0], like(term, args[0]))
+    else:
+        if type(g) is list:
+            g = np.array(g)
+        elif type(g) is dict:  # one cotangent for each output that was used
+            g = tuple([g[k] if k in g else np.zeros_like(v) for k, v in enumerate(y)])
+        if rule.joint_vjp is not None:
+            _pull_jointly(adjoints, owned, rows[row], g)
+        else:
+            _pull_each(adjoints, owned, rows[row], g)
+
+
+def _pull_jointly(adjoints: list[Any], owned: set[int], row: tuple[Any, ...], g: Any) -> None:
+    rule, y, parents, args, _, kwargs = row
+    for parent, term, x in zip(parents, rule.joint_vjp(g, y, *args, **kwargs), args, strict=True):
+        if parent >= 0:
+            _accumulate(adjoints, owned, parent, like(term, x))
+
+
+def _pull_each(adjoints: list[Any], owned: set[int], row: tuple[Any, ...], g: Any) -> None:
+    rule, y, parents, args, _, kwargs = row
+    for parent, vjp, x in zip(parents, rule.vjps, args, strict=False):
+        if parent < 0 or vjp is None:
+            continue
+        try:
+            term = vjp(g, y, *args, **kwargs)
+        except ArithmeticError:
+            term = _evaluate(vjp, g, y, args, kwargs)
+        same = type(term) is array_type is type(x)
+        if not same or term.shape != x.shape or term.dtype is not x.dtype:
+            term = like(term, x)
+        if adjoints[parent] is ZERO:
+            adjoints[parent] = term
+        else:
+            _accumulate(adjoints, owned, parent, term)
 
 
 def _has_nan(g: Any) -> bool:
-    """Whether an adjoint holds a NaN, or infinities that cancelled on the way to the sum."""
-    if type(g) is float:
-        return g != g
-    plain = untraced(g)
-    return bool(np.isnan(np.sum(plain)) and np.any(np.isnan(plain)))
+    """Whether an adjoint holds a NaN, or infinities of both signs: the sum tells at a glance."""
+    if type(g) is list:
+        g = sum(g)
+    elif type(g) is not float:
+        g = np.add.reduce(untraced(g), axis=None)
+    return bool(g != g)
 
 
 def _evaluate(rule: Any, t: Any, y: Any, args: Any, kwargs: Any = NO_KEYWORDS) -> Any:
@@ -200,6 +252,8 @@ _BASIC = {int, slice, type(None), type(...)}
 
 def _is_basic(args: tuple[Any, ...]) -> bool:
     """Whether an index names no element twice, and x is a plain array."""
+    if len(args) == 2 and type(args[1]) is slice:
+        return type(args[0]) is np.ndarray
     return type(args[0]) is np.ndarray and all(type(k) in _BASIC for k in args[1:])
 
 
@@ -232,8 +286,6 @@ def _accumulate_part(adjoints: list[Any], row: int, k: int, g: Any) -> None:
 
 def like(g: Any, value: Any) -> Any:
     """A cotangent in the shape, field and dtype of the value that it belongs to."""
-    if type(g) is np.ndarray is type(value) and g.shape == value.shape and g.dtype is value.dtype:
-        return g
     shape = getattr(value, "shape", ())
     have = getattr(g, "shape", ())
     if have != shape:
@@ -250,7 +302,13 @@ def like(g: Any, value: Any) -> Any:
     return plain(g)
 
 
-def forward_sweep(rows: Recording, seeds: Sequence[Any], output: int, careful: bool = False) -> Any:
+def forward_sweep(
+    rows: Recording,
+    seeds: Sequence[Any],
+    output: int,
+    careful: bool = False,
+    every: bool = False,
+) -> Any:
     """Push tangents of the inputs, which are the first rows, forward to one row.
 
     Args:
@@ -259,6 +317,7 @@ def forward_sweep(rows: Recording, seeds: Sequence[Any], output: int, careful: b
         output: the row of the result.
         careful: take 0 times an infinite slope for 0 and not for NaN; a sweep that met a NaN is
             repeated so. A tangent is zero where the argument does not change, so no slope matters.
+        every: return the tangents of all rows up to that one.
 
     Returns:
         The tangent of that row; the object ZERO where it does not depend on the inputs.
@@ -267,7 +326,11 @@ def forward_sweep(rows: Recording, seeds: Sequence[Any], output: int, careful: b
     rule: Any
     for rule, y, i, a, j, b in islice(rows, len(seeds), output + 1):
         if j is None:
-            tangents.append(_push(rule, y, i, a, b, tangents, careful))
+            try:
+                tangents.append(_push(rule, y, i, a, b, tangents, careful))
+            except Exception as error:
+                add_note(error, rows, len(tangents), "forward")
+                raise
             continue
         operands = (a,) if b is None else (a, b)
         total = ZERO
@@ -279,8 +342,8 @@ def forward_sweep(rows: Recording, seeds: Sequence[Any], output: int, careful: b
         tangents.append(total)
     found = tangents[output]
     if not careful and not isinstance(found, tuple) and _has_nan(found):
-        return forward_sweep(rows, seeds, output, careful=True)
-    return found
+        return forward_sweep(rows, seeds, output, careful=True, every=every)
+    return tangents if every else found
 
 
 def _is_zero(t: Any) -> bool:
