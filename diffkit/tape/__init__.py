@@ -1,6 +1,7 @@
 """Recording a function as a Wengert list, and sweeping over it."""
 
-from . import methods as methods  # gives tracers their methods
+from . import arithmetic as arithmetic  # gives tracers their operators
+from . import methods as methods  # and their methods
 from .batched import batched_jacobian
 from .memory import keep_freed_memory
 from .record import gather, record

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..rules import shape
+from . import arithmetic as arithmetic  # the in-place operators are made of its operators
 from .assignment import in_place
 from .recording import Tracer
 

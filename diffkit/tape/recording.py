@@ -20,7 +20,6 @@ next one. Nothing is global, so threads cannot see each other.
 from __future__ import annotations
 
 import itertools
-import operator  # noqa: F401  (the operators' template names it)
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -37,7 +36,6 @@ _new = object.__new__
 FLOAT64 = np.dtype(np.float64)
 float64 = np.float64  # looked up once, not at each operation
 NO_KEYWORDS: dict[str, Any] = {}
-_PLAIN = {float, int, np.ndarray}
 _UNARY: dict[Any, Primitive] = {}  # differentiable ufuncs of one argument, once they were met
 SHORT = 10_000  # vectors up to this length are read element by element through a list
 
@@ -383,7 +381,7 @@ class Tracer:
     def __repr__(self) -> str:
         return f"Tracer({self.value!r})"
 
-    # Operators that are not written from the template below
+    # Operators; those of arithmetic are in arithmetic.py
 
     def __neg__(self) -> Any:
         if type(a := self.value) is float:
@@ -583,86 +581,3 @@ _REDUCTIONS: dict[tuple[Any, str], Callable[..., Any]] = {
     (np.logical_and, "reduce"): np.all,
     (np.logical_or, "reduce"): np.any,
 }
-
-
-def _on_arrays(rule: Primitive, call: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
-    """``apply`` for an operator on plain arrays of one recording, which are the usual case."""
-    rows = left.tape if type(left) is Tracer else right.tape
-    i = j = -1
-    a, b = left, right
-    if type(left) is Tracer and left.tape is rows:
-        i, a = left.index, left.value
-    if type(right) is Tracer and right.tape is rows:
-        j, b = right.index, right.value
-    if type(a) in _PLAIN and type(b) in _PLAIN:
-        y = call(a, b)
-        if type(y) is np.ndarray and y.dtype.kind in "fc":
-            rows.append((rule, y, (i, j), (a, b), None, NO_KEYWORDS))
-            return tracer(rows, y)
-    return apply(rule, (left, right), {})
-
-
-# The arithmetic operators. They come from one template, and not from a function that is handed
-# operator.mul, because that one call more would cost a tenth of a gradient.
-_OPERATOR = """
-def __{name}__(self, other):
-    a = self.value
-    kind = type(other)
-    if kind is Tracer and other.tape is self.tape:
-        b = other.value
-        if type(a) is not float or type(b) is not float:
-            return _on_arrays({rule}, operator.{name}, self, other)
-        j = other.index
-    elif (kind is float or kind is int) and type(a) is float:
-        b = other
-        j = -1
-    else:
-        return _on_arrays({rule}, operator.{name}, self, other)
-    try:
-        y = a {symbol} b
-    except ArithmeticError:  # NumPy's inf or nan, rather than Python's exception
-        return apply({rule}, (self, other), {{}})
-    {check}
-    rows = self.tape
-    out = _new(Tracer)
-    out.tape = rows
-    out.index = len(rows)
-    out.value = y
-    rows.append(({rule}, y, self.index, a, j, b))
-    return out
-
-def __r{name}__(self, other):
-    b = self.value
-    if type(b) is not float or (type(other) is not float and type(other) is not int):
-        return _on_arrays({rule}, operator.{name}, other, self)
-    try:
-        y = other {symbol} b
-    except ArithmeticError:
-        return apply({rule}, (other, self), {{}})
-    {check}
-    rows = self.tape
-    out = _new(Tracer)
-    out.tape = rows
-    out.index = len(rows)
-    out.value = y
-    rows.append(({rule}, y, -1, other, self.index, b))
-    return out
-"""
-_NOT_COMPLEX = """if type(y) is complex:  # a negative number to a broken power is nan in NumPy
-        return apply(POWER, {operands}, {{}})"""
-
-for _name, _symbol, _rule in (
-    ("add", "+", "ADD"),
-    ("sub", "-", "SUBTRACT"),
-    ("mul", "*", "MULTIPLY"),
-    ("truediv", "/", "DIVIDE"),
-    ("pow", "**", "POWER"),
-):
-    _source = _OPERATOR.format(name=_name, symbol=_symbol, rule=_rule, check="{check}")
-    _forward, _reflected = _source.split("\n\n")
-    for _half, _operands in ((_forward, "(self, other)"), (_reflected, "(other, self)")):
-        _check = _NOT_COMPLEX.format(operands=_operands) if _name == "pow" else ""
-        _scope: dict[str, Any] = {}
-        exec(compile(_half.replace("{check}", _check), __file__, "exec"), globals(), _scope)
-        for _method, _function in _scope.items():
-            setattr(Tracer, _method, _function)
