@@ -4,8 +4,8 @@ from . import arithmetic as arithmetic  # gives tracers their operators
 from . import methods as methods  # and their methods
 from .batched import batched_jacobian
 from .memory import keep_freed_memory
-from .record import gather, record
-from .recording import Recording, Tracer, numeric, plain, untraced
+from .record import record
+from .recording import Recording, Tracer, gather, numeric, plain, untraced
 from .sweeps import ZERO, filled, forward_sweep, reverse_sweep
 
 keep_freed_memory()

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import TracerConversionError
 from ..rules import Primitive, linear
-from .recording import GETITEM, Tracer, innermost, tracer
+from .recording import GETITEM, Tracer, gather, innermost, tracer
 
 
 def _assigned(x: Any, value: Any, *index: Any) -> Any:
@@ -63,8 +63,6 @@ def setitem(target: Tracer, index: Any, value: Any) -> None:
         raise TypeError("a traced scalar does not support item assignment")
     key = index if type(index) is tuple else (index,)
     if isinstance(value, (list, tuple)):
-        from .record import gather
-
         value = gather(value)
     _become(target, _store(target, value, key), changed_by=None)
 

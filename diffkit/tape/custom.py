@@ -8,8 +8,8 @@ from typing import Any
 
 from ..errors import MissingRuleError, TracerConversionError
 from ..rules.primitive import EVERY, EveryArgument, Primitive, Rule
-from .record import gather, record
-from .recording import Tracer, apply, numeric
+from .record import record
+from .recording import Tracer, apply, gather, numeric
 from .sweeps import ZERO, filled, forward_sweep, reverse_sweep
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..rules import shape
 from . import arithmetic as arithmetic  # the in-place operators are made of its operators
-from .assignment import in_place
+from .assignment import in_place, setitem
 from .recording import Tracer
 
 
@@ -69,7 +69,7 @@ def _tolist(self: Tracer) -> Any:
 
 
 def _fill(self: Tracer, value: Any) -> None:
-    self[...] = value
+    setitem(self, ..., value)
 
 
 def _transpose(self: Tracer, *axes: Any) -> Any:
@@ -77,6 +77,7 @@ def _transpose(self: Tracer, *axes: Any) -> Any:
 
 
 for _name, _method in {
+    "__setitem__": setitem,
     "astype": _astype,
     "conj": _method_of(np.conjugate),
     "fill": _fill,

@@ -135,6 +135,35 @@ def plain(value: Any) -> Any:
     return value
 
 
+def gather(y: Any) -> Any:
+    """The result of a user's function as one number, array or tracer.
+
+    Raises:
+        NonNumericError: it is not made of numbers.
+    """
+    if isinstance(y, (list, tuple)) and any(isinstance(v, (Tracer, list, tuple)) for v in y):
+        try:
+            return np.stack([gather(v) for v in y])
+        except ValueError as error:
+            raise NonNumericError(
+                f"the function returned a list that does not form an array of numbers: {error}"
+            ) from None
+    if isinstance(y, (bool, np.bool_)) or y is None or isinstance(y, (str, bytes, dict, set)):
+        raise NonNumericError(
+            f"the function returned {type(y).__name__} {str(y)[:40]!r}; it must return a number or "
+            f"an array of numbers" + (" (is a `return` missing?)" if y is None else "")
+        )
+    try:
+        return plain(numeric(y, "the result of the function"))
+    except (ValueError, TypeError) as error:
+        if isinstance(error, NonNumericError):
+            raise
+        raise NonNumericError(
+            f"the function returned {type(y).__name__}, which does not form an array of numbers: "
+            f"{error}"
+        ) from None
+
+
 def innermost(args: Iterable[Any]) -> Any:
     """The recording that an operation on these arguments belongs to; None if none is traced."""
     rows: Recording | None = None
@@ -187,8 +216,6 @@ def _gathered(args: tuple[Any, ...]) -> tuple[Any, ...]:
     """The arguments, with each list that holds tracers as one tracer."""
     if list not in (kinds := [*map(type, args)]) and tuple not in kinds:
         return args
-    from .record import gather
-
     return tuple([gather(a) if _holds_tracers(a) else a for a in args])
 
 
@@ -450,11 +477,6 @@ class Tracer:
         if type(out) is Tracer and getattr(untraced(out.value), "base", None) is not None:
             _note_view(out, self, key)
         return out
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        from .assignment import setitem
-
-        setitem(self, index, value)
 
     def _list_items(self) -> bool:
         """Keep the elements of a short vector as Python floats too, for loops over its indices."""
