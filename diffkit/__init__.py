@@ -28,6 +28,8 @@ from .operators import (
 )
 
 if TYPE_CHECKING:
+    from ._backends.complex_step import ComplexStep
+    from ._backends.estimate import Estimate
     from ._backends.finite_difference import FiniteDifference
     from ._backends.reverse import Reverse
     from ._backends.symbolic import Symbolic
@@ -41,6 +43,8 @@ __version__ = "0.1.0"
 # Loaded when first asked for, so that `import diffkit` costs little more than NumPy.
 _LAZY = {
     "Comparison": "_compare",
+    "ComplexStep": "_backends.complex_step",
+    "Estimate": "_backends.estimate",
     "FiniteDifference": "_backends.finite_difference",
     "Reverse": "_backends.reverse",
     "Symbolic": "_backends.symbolic",
@@ -72,6 +76,8 @@ def __dir__() -> list[str]:
 __all__ = [
     "Backend",
     "Comparison",
+    "ComplexStep",
+    "Estimate",
     "FiniteDifference",
     "Function",
     "Reverse",

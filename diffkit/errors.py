@@ -81,3 +81,7 @@ class OutputError(DiffkitError, OSError):
 
 class ExperimentError(DiffkitError):
     """The code of an experiment is at fault: its file, its cells or its figures."""
+
+
+class DerivativeWarning(UserWarning):
+    """A derivative was estimated, and something speaks against it: a kink, or noise."""

@@ -13,6 +13,7 @@ from .base import Backend
 # name -> module and class; imported when asked for, since some load large libraries
 _BUILT_IN = {
     "finite_difference": ("finite_difference", "FiniteDifference"),
+    "complex_step": ("complex_step", "ComplexStep"),
     "symbolic": ("symbolic", "Symbolic"),
     "forward": ("forward", "Forward"),
     "reverse": ("reverse", "Reverse"),

@@ -44,6 +44,9 @@ BINARY = {
     "arctan2": lambda a, b: np.arctan2(a, 3.0 + np.sin(b)),
 }
 
+# NumPy has no arctan2 of complex numbers, so the complex step cannot follow these programs.
+BACKENDS = [name for name in dk.backends() if name != "complex_step"]
+
 step = st.one_of(
     st.tuples(st.sampled_from(sorted(UNARY)), st.integers(0, 7)),
     st.tuples(st.sampled_from(sorted(BINARY)), st.integers(0, 7), st.integers(0, 7)),
@@ -129,7 +132,7 @@ def test_elementwise_derivatives_agree(program: list[Any], x: Any) -> None:
         close(dk.derivative(f, x, backend=backend), exact, tolerance)
 
 
-@pytest.mark.parametrize("backend", list(dk.backends()))
+@pytest.mark.parametrize("backend", BACKENDS)
 @settings(quick, max_examples=25)
 @given(program=steps, x=points, v=points, u=st.tuples(numbers, numbers).map(np.array))
 def test_jvp_and_vjp_are_adjoint(backend: str, program: list[Any], x: Any, v: Any, u: Any) -> None:
@@ -139,7 +142,7 @@ def test_jvp_and_vjp_are_adjoint(backend: str, program: list[Any], x: Any, v: An
     close(by_jvp, by_vjp, 1e-7 if backend == "finite_difference" else 1e-12)
 
 
-@pytest.mark.parametrize("backend", list(dk.backends()))
+@pytest.mark.parametrize("backend", BACKENDS)
 @settings(quick, max_examples=25)
 @given(program=steps, x=points, v=points)
 def test_products_are_those_with_the_matrices(
