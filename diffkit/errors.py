@@ -71,6 +71,10 @@ class StaleTapeError(DiffkitError, RuntimeError):
     """A tape was replayed where the function takes another branch than the recorded one."""
 
 
+class ChangedConstantError(DiffkitError, RuntimeError):
+    """A plain array that a recording refers to was changed before the sweep."""
+
+
 class UnsupportedError(DiffkitError, NotImplementedError):
     """A backend cannot do what was asked of it."""
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..rules import Primitive, arithmetic
+from .constants import kept
 from .recording import NO_KEYWORDS, Tracer, apply, tracer
 
 # What the template names
@@ -31,6 +32,10 @@ def _on_arrays(rule: Primitive, call: Callable[[Any, Any], Any], left: Any, righ
     if type(a) in _PLAIN and type(b) in _PLAIN:
         y = call(a, b)
         if type(y) is np.ndarray and y.dtype.kind in "fc":
+            if type(left) is np.ndarray:
+                a = kept(rows.constants, a)
+            elif type(right) is np.ndarray:
+                b = kept(rows.constants, b)
             rows.append((rule, y, (i, j), (a, b), None, NO_KEYWORDS))
             return tracer(rows, y)
     return apply(rule, (left, right), {})

@@ -30,6 +30,7 @@ import numpy as np
 
 from ..errors import MissingRuleError, NonNumericError, TracerConversionError
 from ..rules import COMPOSITES, RULES, Primitive, arithmetic, load_families, shape
+from .constants import kept
 
 _levels = itertools.count()
 _new = object.__new__
@@ -64,15 +65,17 @@ class Recording(list[tuple[Any, ...]]):
             tape that is to be replayed needs them. A gradient taken at once does not.
         program: the function that was recorded, and its inputs.
         views: the tracers that stand for views of others; see ``assignment``.
+        constants: the plain arrays that rows refer to, by identity; see ``constants``.
     """
 
-    __slots__ = ("complete", "level", "program", "views")
+    __slots__ = ("complete", "constants", "level", "program", "views")
     program: tuple[Callable[..., Any], Any]
 
     def __init__(self, complete: bool = False) -> None:
         self.level = next(_levels)
         self.complete = complete
         self.views: list[weakref.ref[Tracer]] = []
+        self.constants: dict[int, tuple[Any, bytes]] = {}
 
     def input(self, value: Any) -> Tracer:
         """Add an independent variable."""
@@ -192,6 +195,13 @@ def apply(rule: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
         return y
     if rule.vjps and len(rule.vjps) < len(args):
         _require_constant(rule, parents, values)
+    if np.ndarray in map(type, args):
+        values = tuple(
+            [
+                kept(rows.constants, v) if p < 0 and type(v) is np.ndarray else v
+                for p, v in zip(parents, values, strict=True)
+            ]
+        )
     # Sweeps rely on numbers that no operation of the scalar form divides by zero.
     finite = type(y) is float and isfinite(y)
     if finite and rule.elementwise and not kwargs and _are_numbers(rule, values):

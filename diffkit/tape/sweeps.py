@@ -17,6 +17,7 @@ from ..rules.shape import sum_to_shape
 from . import blocks
 from .assignment import SETITEM
 from .careful import careful_sweep
+from .constants import require_unchanged
 from .explain import add_note
 from .recording import (
     ADD,
@@ -53,6 +54,8 @@ def reverse_sweep(rows: Recording, inputs: int, output: int, seed: Any) -> list[
     """
     adjoints: list[Any] = [ZERO] * (output + 1)
     adjoints[output] = seed
+    if rows.constants:
+        require_unchanged(rows.constants.values())
     try:
         _pull(rows, inputs, adjoints)
     except Exception as error:
@@ -322,6 +325,8 @@ def forward_sweep(
     Returns:
         The tangent of that row; the object ZERO where it does not depend on the inputs.
     """
+    if rows.constants:
+        require_unchanged(rows.constants.values())
     tangents: list[Any] = list(seeds)
     rule: Any
     for rule, y, i, a, j, b in islice(rows, len(seeds), output + 1):
