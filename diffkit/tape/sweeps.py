@@ -27,6 +27,7 @@ from .recording import (
     MULTIPLY,
     NO_KEYWORDS,
     OUTPUT,
+    POWER,
     SUBTRACT,
     Recording,
     Tracer,
@@ -61,10 +62,14 @@ def reverse_sweep(rows: Recording, inputs: int, output: int, seed: Any) -> list[
     except Exception as error:
         add_note(error, rows, len(adjoints), "backward")
         raise
+    found = []
     for g in adjoints:
-        if g is not ZERO and _has_nan(g):
-            return careful_sweep(rows, inputs, output, seed, _evaluate, like, ZERO)
-    return [np.array(g) if type(g) is list else g for g in adjoints]
+        if type(g) is not float or g != g:
+            if _has_nan(g):
+                return careful_sweep(rows, inputs, output, seed, _evaluate, like, ZERO)
+            g = np.array(g) if type(g) is list else g
+        found.append(g)
+    return found
 
 
 def _pull(rows: Recording, inputs: int, adjoints: list[Any]) -> None:
@@ -79,7 +84,7 @@ def _pull(rows: Recording, inputs: int, adjoints: list[Any]) -> None:
             continue
         if j is None:
             _pull_general(rows, inputs, adjoints, owned, g)
-        # The four operations stand here a second time, as a call costs more than they do.
+        # The commonest rules stand here a second time, as a call costs more than they do.
         elif rule is MULTIPLY:
             if i >= 0:
                 adjoints[i] += g * b
@@ -104,6 +109,8 @@ def _pull(rows: Recording, inputs: int, adjoints: list[Any]) -> None:
                 held[b] = g
             else:
                 _accumulate(adjoints, owned, i, rule.vjps[0](g, y, a, b))  # type: ignore[misc]
+        elif rule is POWER and j < 0 and b == 2:
+            adjoints[i] += g * (2 * a)
         elif rule is DIVIDE:  # b is not 0, or the row would have the general form
             if i >= 0:
                 adjoints[i] += g / b
