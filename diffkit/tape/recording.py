@@ -299,8 +299,9 @@ def _positional(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
 
 def _no_rule(name: str) -> MissingRuleError:
     return MissingRuleError(
-        f"{name} has no derivative rule; write it in terms of functions that have one, or use a "
-        f"backend that calls the function as a black box, such as backend='finite_difference'"
+        f"{name} has no derivative rule; write it in terms of functions that have one, give "
+        f"it a rule of your own (see diffkit.primitive), or use a backend that calls the function "
+        f"as a black box, such as backend='finite_difference'"
     )
 
 

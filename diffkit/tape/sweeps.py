@@ -151,9 +151,9 @@ def _pull_general(
     ):
         return
     elif rule is MULTIPLY and parents[0] == parents[1] and type(g) is array_type is type(args[0]):
-        term = g * args[0]  # of a square both terms are the same
-        term += term
-        _accumulate(adjoints, owned, parents[0], like(term, args[0]))
+        term = like(g * args[0], args[0])  # of a square both terms are the same
+        for _ in parents:
+            _accumulate(adjoints, owned, parents[0], term)
     else:
         if type(g) is list:
             g = np.array(g)
