@@ -2,7 +2,7 @@
 
     python benchmarks/finite_differences.py
 
-needs mpmath, scipy, numdifftools and jacobi. A row a method: the geometric mean of the relative
+needs mpmath and scipy; numdifftools and jacobi join if they are installed. A row a method: the geometric mean of the relative
 error on ordinary functions (errors below half an ulp, 1.1e-16, count as that), evaluations of f a
 derivative; and on hard points how many answers are wrong beyond 1e-3, or given where there is no
 derivative, without a status that says so (only diffkit and SciPy have one), how often the estimate
@@ -11,6 +11,7 @@ covers the error, and its median ratio to the error.
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import struct
 import warnings
@@ -447,6 +448,9 @@ def main() -> None:
         f"{'method':14}{'error':>10}{'calls':>8}{'silent':>8}{'covered':>9}{'ratio':>9}{'calls':>8}"
     )
     for name, method in METHODS.items():
+        if importlib.util.find_spec(name) is None:
+            print(f"{name:14} left out: pip install {name}")
+            continue
         error, calls = ordinary(method)
         silent, covered, ratio, more = hard(method)
         print(f"{name:14}{error:10.1e}{calls:8.1f}{silent:8}{covered:9.1%}{ratio:9.1f}{more:8.1f}")
