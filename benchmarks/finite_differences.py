@@ -2,11 +2,11 @@
 
     python benchmarks/finite_differences.py
 
-needs mpmath and scipy; numdifftools and jacobi join if they are installed. A row a method: the geometric mean of the relative
-error on ordinary functions (errors below half an ulp, 1.1e-16, count as that), evaluations of f a
-derivative; and on hard points how many answers are wrong beyond 1e-3, or given where there is no
-derivative, without a status that says so (only diffkit and SciPy have one), how often the estimate
-covers the error, and its median ratio to the error.
+needs mpmath and scipy; numdifftools and jacobi join if they are installed. A row a method: the
+geometric mean of the relative error on ordinary functions (errors below half an ulp, 1.1e-16, count
+as that), evaluations of f a derivative; and on hard points how many answers are wrong beyond 1e-3,
+or given where there is no derivative, without a status that says so (only diffkit and SciPy have
+one), how often the estimate covers the error, and its median ratio to the error.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ._backends.symbolic import Symbolic
     from ._compare import Comparison, compare
     from ._problems import problems
+    from .measure.reference import Reference, reference
     from .tape.custom import checkpoint, primitive
     from .tape.tape import Tape, trace
 
@@ -46,6 +47,7 @@ _LAZY = {
     "ComplexStep": "_backends.complex_step",
     "Estimate": "_backends.estimate",
     "FiniteDifference": "_backends.finite_difference",
+    "Reference": "measure.reference",
     "Reverse": "_backends.reverse",
     "Symbolic": "_backends.symbolic",
     "Tape": "tape.tape",
@@ -53,6 +55,7 @@ _LAZY = {
     "compare": "_compare",
     "primitive": "tape.custom",
     "problems": "_problems",
+    "reference": "measure.reference",
     "testing": "testing",
     "trace": "tape.tape",
 }
@@ -80,6 +83,7 @@ __all__ = [
     "Estimate",
     "FiniteDifference",
     "Function",
+    "Reference",
     "Reverse",
     "Symbolic",
     "Tape",
@@ -97,6 +101,7 @@ __all__ = [
     "prepare",
     "primitive",
     "problems",
+    "reference",
     "second_derivative",
     "testing",
     "trace",

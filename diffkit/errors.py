@@ -79,6 +79,14 @@ class UnsupportedError(DiffkitError, NotImplementedError):
     """A backend cannot do what was asked of it."""
 
 
+class NotCertifiableError(UnsupportedError):
+    """No enclosure can be proved; the message names the operation that is in the way."""
+
+
+class UndecidableError(DiffkitError, ArithmeticError):
+    """A comparison cannot be settled: the point is at a branch, a jump, a kink or a tie."""
+
+
 class OutputError(DiffkitError, OSError):
     """A report could not be written."""
 

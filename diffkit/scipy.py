@@ -19,8 +19,10 @@ from typing import Any
 import numpy as np
 
 from .errors import MissingPackageError
+from .rules import balls
+from .rules.constants import Constant
 from .rules.linalg import _h, _t
-from .rules.primitive import Primitive, primitive
+from .rules.primitive import Primitive, kept, primitive
 from .rules.reductions import spread
 
 try:
@@ -41,6 +43,7 @@ _shift = Primitive(
     lambda a, axis: np.nan_to_num(
         np.max(np.real(a), axis=axis, keepdims=True), neginf=0.0, posinf=0.0
     ),
+    ball="as recorded",  # it cancels, whatever it is
 )
 
 
@@ -55,7 +58,7 @@ def _softmax_slope(t: Any, y: Any, x: Any, axis: Axis = None) -> Any:
 
 
 # Its Jacobian is symmetric.
-_soft_max = primitive(_softmax, jvps=(_softmax_slope,), vjps=(_softmax_slope,))
+_soft_max = primitive(_softmax, jvps=(_softmax_slope,), vjps=(_softmax_slope,), ball=balls.softmax)
 
 
 def softmax(x: Any, axis: Axis = None) -> Any:
@@ -80,6 +83,7 @@ _log_sum = primitive(
             spread(g, a, axis, keepdims) * _soft_max(a, axis=axis)
         ),
     ),
+    ball=balls.logsumexp,
 )
 
 
@@ -89,6 +93,7 @@ def logsumexp(
     """log(sum(b * exp(a))) over axis, as scipy.special.logsumexp computes it."""
     if b is None and not return_sign:
         return _log_sum(a, axis=axis, keepdims=keepdims)
+    a = a if b is None else kept(np.asarray(a) if isinstance(a, (list, tuple)) else a, b)
     shift = _shift(a, axis)
     total = np.sum(np.exp(a - shift) * (1.0 if b is None else b), axis=axis, keepdims=True)
     sign = np.sign(total) if return_sign else 1.0
@@ -107,6 +112,7 @@ _log_soft_max = primitive(
     _log_softmax,
     jvps=(lambda t, y, x, axis=None: t - np.sum(np.exp(y) * t, axis=axis, keepdims=True),),
     vjps=(lambda g, y, x, axis=None: g - np.exp(y) * np.sum(g, axis=axis, keepdims=True),),
+    ball=balls.log_softmax,
 )
 
 
@@ -126,7 +132,8 @@ def softplus(x: Any) -> Any:
 def polygamma(n: Any, x: Any) -> Any:
     """The n-th derivative of the digamma function (DLMF 25.11.12)."""
     orders = np.maximum(n, 1)
-    higher = (-1.0) ** (orders + 1) * special.gamma(orders + 1.0) * special.zeta(orders + 1.0, x)
+    factorial = special.gamma(kept(orders + 1.0, x))
+    higher = (-1.0) ** (orders + 1) * factorial * special.zeta(orders + 1.0, x)
     if np.all(np.equal(n, 0)):
         return special.psi(x)
     return np.where(np.equal(n, 0), special.psi(x), higher) if np.any(np.equal(n, 0)) else higher
@@ -134,8 +141,9 @@ def polygamma(n: Any, x: Any) -> Any:
 
 def multigammaln(a: Any, d: int) -> Any:
     """The logarithm of the multivariate gamma function of dimension d (DLMF 35.3.4)."""
-    return sum(
-        (special.gammaln(a - k / 2) for k in range(d)), start=d * (d - 1) / 4 * np.log(np.pi)
+    total = sum(special.gammaln(a - k / 2) for k in range(d))
+    return total + Constant(
+        lambda arb: arb.pi().log() * (d * (d - 1)) / 4, d * (d - 1) / 4 * np.log(np.pi)
     )
 
 

@@ -2,27 +2,49 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 
+from . import balls
 from .primitive import RULES, composite, elementwise, locally_constant
 
-add = elementwise(np.add, lambda t, y, a, b: t, lambda t, y, a, b: t, sympy=lambda sp, a, b: a + b)
+add = elementwise(
+    np.add,
+    lambda t, y, a, b: t,
+    lambda t, y, a, b: t,
+    sympy=lambda sp, a, b: a + b,
+    ball=operator.add,
+)
 subtract = elementwise(
-    np.subtract, lambda t, y, a, b: t, lambda t, y, a, b: -t, sympy=lambda sp, a, b: a - b
+    np.subtract,
+    lambda t, y, a, b: t,
+    lambda t, y, a, b: -t,
+    sympy=lambda sp, a, b: a - b,
+    ball=operator.sub,
 )
 multiply = elementwise(
-    np.multiply, lambda t, y, a, b: t * b, lambda t, y, a, b: t * a, sympy=lambda sp, a, b: a * b
+    np.multiply,
+    lambda t, y, a, b: t * b,
+    lambda t, y, a, b: t * a,
+    sympy=lambda sp, a, b: a * b,
+    ball=operator.mul,
 )
 divide = elementwise(
     np.divide,
     lambda t, y, a, b: t / b,
     lambda t, y, a, b: -t * y / b,
     sympy=lambda sp, a, b: a / b,
+    ball=operator.truediv,
 )
-negative = elementwise(np.negative, lambda t, y, a: -t, sympy=lambda sp, a: -a)
-positive = elementwise(np.positive, lambda t, y, a: t, sympy=lambda sp, a: a)
-reciprocal = elementwise(np.reciprocal, lambda t, y, a: -t * y * y, sympy=lambda sp, a: 1 / a)
-square = elementwise(np.square, lambda t, y, a: t * (2 * a), sympy=lambda sp, a: a**2)
+negative = elementwise(np.negative, lambda t, y, a: -t, sympy=lambda sp, a: -a, ball=operator.neg)
+positive = elementwise(np.positive, lambda t, y, a: t, sympy=lambda sp, a: a, ball=operator.pos)
+reciprocal = elementwise(
+    np.reciprocal, lambda t, y, a: -t * y * y, sympy=lambda sp, a: 1 / a, ball=lambda a: 1 / a
+)
+square = elementwise(
+    np.square, lambda t, y, a: t * (2 * a), sympy=lambda sp, a: a**2, ball=lambda a: a * a
+)
 
 
 def or_one(y):
@@ -51,9 +73,19 @@ def _power_by_exponent(t, y, a, b):
     return t * y * np.log(np.where((a == 0) & (b >= 0), 1.0, a))
 
 
-power = elementwise(np.power, _power_by_base, _power_by_exponent, sympy=lambda sp, a, b: a**b)
+power = elementwise(
+    np.power,
+    _power_by_base,
+    _power_by_exponent,
+    sympy=lambda sp, a, b: a**b,
+    ball=balls.power,
+)
 float_power = elementwise(
-    np.float_power, _power_by_base, _power_by_exponent, sympy=lambda sp, a, b: a**b
+    np.float_power,
+    _power_by_base,
+    _power_by_exponent,
+    sympy=lambda sp, a, b: a**b,
+    ball=balls.power,
 )
 
 # Remainders: a - b floor(a / b), with the sign of b, and a - b trunc(a / b), with the sign of a.
@@ -62,14 +94,18 @@ remainder = elementwise(
     lambda t, y, a, b: t,
     lambda t, y, a, b: -t * np.floor_divide(a, b),
     sympy=lambda sp, a, b: sp.Mod(a, b),
+    ball=balls.remainder,
 )
 fmod = elementwise(
     np.fmod,
     lambda t, y, a, b: t,
     lambda t, y, a, b: -t * np.trunc(a / b),
     sympy=lambda sp, a, b: a - b * sp.sign(a / b) * sp.floor(sp.Abs(a / b)),
+    ball=balls.fmod,
 )
-locally_constant(np.floor_divide, sympy=lambda sp, a, b: sp.floor(a / b))
+locally_constant(
+    np.floor_divide, sympy=lambda sp, a, b: sp.floor(a / b), ball=balls.each(balls.floor_divide)
+)
 
 
 @composite(np.divmod)
@@ -87,7 +123,11 @@ def modf(x):
 
 # Scaling by powers of two
 ldexp = elementwise(
-    np.ldexp, lambda t, y, x, n: np.ldexp(t, n), None, sympy=lambda sp, x, n: x * 2**n
+    np.ldexp,
+    lambda t, y, x, n: np.ldexp(t, n),
+    None,
+    sympy=lambda sp, x, n: x * 2**n,
+    ball=lambda x, n: x * 2**n,
 )
 
 
@@ -95,7 +135,7 @@ def _binary_exponent(x):
     return np.frexp(x)[1]
 
 
-locally_constant(_binary_exponent)
+locally_constant(_binary_exponent, ball=balls.binary_exponent)
 binary_exponent = RULES[_binary_exponent]
 
 
@@ -112,4 +152,5 @@ copysign = elementwise(
     lambda t, y, a, b: t * np.sign(a) * np.copysign(1.0, b),
     None,
     sympy=lambda sp, a, b: sp.Abs(a) * sp.sign(b),
+    ball=balls.copysign,
 )

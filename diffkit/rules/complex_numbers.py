@@ -22,18 +22,21 @@ real = primitive(
     jvps=(lambda t, y, x: np.real(t),),
     vjps=(lambda g, y, x: g,),
     sympy="re",
+    ball=lambda x: x,
 )
 imag = primitive(
     np.imag,
     jvps=(lambda t, y, x: np.imag(t),),
     vjps=(lambda g, y, x: _turned(g, x),),
     sympy="im",
+    ball=lambda x: 0 * x,
 )
 conjugate = primitive(
     np.conjugate,
     jvps=(lambda t, y, x: np.conjugate(t),),
     vjps=(lambda g, y, x: np.conjugate(g),),
     sympy="conjugate",
+    ball=lambda x: x,
 )
 
 

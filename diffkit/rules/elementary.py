@@ -6,20 +6,25 @@ import math
 
 import numpy as np
 
+from . import balls
 from .arithmetic import or_one
+from .constants import DEGREE, LN2, LN10, RADIAN
 from .primitive import RULES, Primitive, composite, elementwise, locally_constant, primitive
 
-LN2, LN10 = math.log(2.0), math.log(10.0)
-
 # Exponentials and logarithms
-elementwise(np.exp, lambda t, y, x: t * y, sympy="exp")
+elementwise(np.exp, lambda t, y, x: t * y, sympy="exp", ball="exp")
 # y + 1 would lose every digit once expm1 has rounded to -1.
-elementwise(np.expm1, lambda t, y, x: t * np.exp(x), sympy=lambda sp, x: sp.exp(x) - 1)
-elementwise(np.exp2, lambda t, y, x: t * y * LN2, sympy=lambda sp, x: 2**x)
-elementwise(np.log, lambda t, y, x: t / x, sympy="log")
-elementwise(np.log1p, lambda t, y, x: t / (1 + x), sympy=lambda sp, x: sp.log(1 + x))
-elementwise(np.log2, lambda t, y, x: t / x / LN2, sympy=lambda sp, x: sp.log(x, 2))
-elementwise(np.log10, lambda t, y, x: t / x / LN10, sympy=lambda sp, x: sp.log(x, 10))
+elementwise(np.expm1, lambda t, y, x: t * np.exp(x), sympy=lambda sp, x: sp.exp(x) - 1,
+            ball="expm1")  # fmt: skip
+elementwise(np.exp2, lambda t, y, x: t * y * LN2, sympy=lambda sp, x: 2**x,
+            ball=lambda x: 2**x)  # fmt: skip
+elementwise(np.log, lambda t, y, x: t / x, sympy="log", ball="log")
+elementwise(np.log1p, lambda t, y, x: t / (1 + x), sympy=lambda sp, x: sp.log(1 + x),
+            ball="log1p")  # fmt: skip
+elementwise(np.log2, lambda t, y, x: t / x / LN2, sympy=lambda sp, x: sp.log(x, 2),
+            ball=lambda x: x.log() / x.const_log2())  # fmt: skip
+elementwise(np.log10, lambda t, y, x: t / x / LN10, sympy=lambda sp, x: sp.log(x, 10),
+            ball=lambda x: x.log() / x.const_log10())  # fmt: skip
 
 
 def _finite(y):
@@ -32,23 +37,26 @@ elementwise(
     lambda t, y, a, b: t * np.exp(a - _finite(y)),
     lambda t, y, a, b: t * np.exp(b - _finite(y)),
     sympy=lambda sp, a, b: sp.log(sp.exp(a) + sp.exp(b)),
+    ball=balls.logaddexp,
 )
 elementwise(
     np.logaddexp2,
     lambda t, y, a, b: t * np.exp2(a - _finite(y)),
     lambda t, y, a, b: t * np.exp2(b - _finite(y)),
     sympy=lambda sp, a, b: sp.log(2**a + 2**b, 2),
+    ball=balls.logaddexp2,
 )
 
 # Roots and sizes
-elementwise(np.sqrt, lambda t, y, x: t * 0.5 / y, sympy="sqrt")
-elementwise(np.cbrt, lambda t, y, x: t / (3 * y * y), sympy="cbrt")
+elementwise(np.sqrt, lambda t, y, x: t * 0.5 / y, sympy="sqrt", ball="sqrt")
+elementwise(np.cbrt, lambda t, y, x: t / (3 * y * y), sympy="cbrt", ball=balls.cbrt)
 # At the origin the rule of hypot gives 0, the middle of the subgradient.
 elementwise(
     np.hypot,
     lambda t, y, a, b: t * a / or_one(y),
     lambda t, y, a, b: t * b / or_one(y),
     sympy=lambda sp, a, b: sp.sqrt(a**2 + b**2),
+    ball=balls.hypot,
 )
 
 
@@ -60,39 +68,49 @@ def _by_absolute(t, y, x):
     return t * (np.conjugate(sign) if np.iscomplexobj(sign) else sign)
 
 
-elementwise(np.absolute, _by_absolute, sympy="Abs")
-elementwise(np.fabs, _by_absolute, sympy="Abs")
+elementwise(np.absolute, _by_absolute, sympy="Abs", ball=balls.absolute)
+elementwise(np.fabs, _by_absolute, sympy="Abs", ball=balls.absolute)
 
 # Trigonometric functions
-elementwise(np.sin, lambda t, y, x: t * np.cos(x), sympy="sin")
-elementwise(np.cos, lambda t, y, x: -(t * np.sin(x)), sympy="cos")
-elementwise(np.tan, lambda t, y, x: t * (1 + y * y), sympy="tan")
-elementwise(np.arcsin, lambda t, y, x: t / np.sqrt((1 - x) * (1 + x)), sympy="asin")
-elementwise(np.arccos, lambda t, y, x: -(t / np.sqrt((1 - x) * (1 + x))), sympy="acos")
-elementwise(np.arctan, lambda t, y, x: t / (1 + x * x), sympy="atan")
+elementwise(np.sin, lambda t, y, x: t * np.cos(x), sympy="sin", ball="sin")
+elementwise(np.cos, lambda t, y, x: -(t * np.sin(x)), sympy="cos", ball="cos")
+elementwise(np.tan, lambda t, y, x: t * (1 + y * y), sympy="tan", ball="tan")
+elementwise(np.arcsin, lambda t, y, x: t / np.sqrt((1 - x) * (1 + x)), sympy="asin",
+            ball="asin")  # fmt: skip
+elementwise(np.arccos, lambda t, y, x: -(t / np.sqrt((1 - x) * (1 + x))), sympy="acos",
+            ball="acos")  # fmt: skip
+elementwise(np.arctan, lambda t, y, x: t / (1 + x * x), sympy="atan", ball="atan")
 # By way of hypot, as the squares of very large and very small arguments leave the range.
 elementwise(
     np.arctan2,
     lambda t, y, a, b: t * (b / (r := np.hypot(a, b))) / r,
     lambda t, y, a, b: -(t * (a / (r := np.hypot(a, b))) / r),
     sympy="atan2",
+    ball=balls.atan2,
 )
 
 # Hyperbolic functions
-elementwise(np.sinh, lambda t, y, x: t * np.cosh(x), sympy="sinh")
-elementwise(np.cosh, lambda t, y, x: t * np.sinh(x), sympy="cosh")
+elementwise(np.sinh, lambda t, y, x: t * np.cosh(x), sympy="sinh", ball="sinh")
+elementwise(np.cosh, lambda t, y, x: t * np.sinh(x), sympy="cosh", ball="cosh")
 # 1 - y*y would lose every digit once tanh has rounded to 1; cosh**2 would overflow too early.
-elementwise(np.tanh, lambda t, y, x: t / (c := np.cosh(x)) / c, sympy="tanh")
-elementwise(np.arcsinh, lambda t, y, x: t / np.sqrt(x * x + 1), sympy="asinh")
+elementwise(np.tanh, lambda t, y, x: t / (c := np.cosh(x)) / c, sympy="tanh",
+            ball="tanh")  # fmt: skip
+elementwise(np.arcsinh, lambda t, y, x: t / np.sqrt(x * x + 1), sympy="asinh", ball="asinh")
 # One root of the product would be on the wrong branch in the left half of the complex plane.
-elementwise(np.arccosh, lambda t, y, x: t / np.sqrt(x - 1) / np.sqrt(x + 1), sympy="acosh")
-elementwise(np.arctanh, lambda t, y, x: t / ((1 - x) * (1 + x)), sympy="atanh")
+elementwise(np.arccosh, lambda t, y, x: t / np.sqrt(x - 1) / np.sqrt(x + 1), sympy="acosh",
+            ball="acosh")  # fmt: skip
+elementwise(np.arctanh, lambda t, y, x: t / ((1 - x) * (1 + x)), sympy="atanh",
+            ball="atanh")  # fmt: skip
 
 # Angles
-elementwise(np.deg2rad, lambda t, y, x: t * (math.pi / 180), sympy=lambda sp, x: x * sp.pi / 180)
-elementwise(np.radians, lambda t, y, x: t * (math.pi / 180), sympy=lambda sp, x: x * sp.pi / 180)
-elementwise(np.rad2deg, lambda t, y, x: t * (180 / math.pi), sympy=lambda sp, x: x * 180 / sp.pi)
-elementwise(np.degrees, lambda t, y, x: t * (180 / math.pi), sympy=lambda sp, x: x * 180 / sp.pi)
+elementwise(np.deg2rad, lambda t, y, x: t * DEGREE, sympy=lambda sp, x: x * sp.pi / 180,
+            ball=lambda x: x * x.pi() / 180)  # fmt: skip
+elementwise(np.radians, lambda t, y, x: t * DEGREE, sympy=lambda sp, x: x * sp.pi / 180,
+            ball=lambda x: x * x.pi() / 180)  # fmt: skip
+elementwise(np.rad2deg, lambda t, y, x: t * RADIAN, sympy=lambda sp, x: x * 180 / sp.pi,
+            ball=lambda x: x * 180 / x.pi())  # fmt: skip
+elementwise(np.degrees, lambda t, y, x: t * RADIAN, sympy=lambda sp, x: x * 180 / sp.pi,
+            ball=lambda x: x * 180 / x.pi())  # fmt: skip
 # Whole periods are added, and they are locally constant.
 primitive(
     np.unwrap,
@@ -128,11 +146,13 @@ sinc_derivative: Primitive = elementwise(
     _sinc_derivative,
     lambda t, y, x, k: t * sinc_derivative(x, k + 1),
     sympy=lambda sp, x, k: sp.diff(sp.sin(sp.pi * x) / (sp.pi * x), x, k),
+    ball=balls.sinc_derivative,
 )
 elementwise(
     np.sinc,
     lambda t, y, x: t * sinc_derivative(x, 1),
     sympy=lambda sp, x: sp.sinc(sp.pi * x),
+    ball="sinc_pi",
 )
 
 
@@ -151,19 +171,24 @@ def _i0_derivative(x, k):
 
 
 i0_derivative: Primitive = elementwise(
-    _i0_derivative, lambda t, y, x, k: t * i0_derivative(x, k + 1)
+    _i0_derivative, lambda t, y, x, k: t * i0_derivative(x, k + 1), ball=balls.i0_derivative
 )
-elementwise(np.i0, lambda t, y, x: t * i0_derivative(x, 1), sympy=lambda sp, x: sp.besseli(0, x))
+elementwise(np.i0, lambda t, y, x: t * i0_derivative(x, 1), sympy=lambda sp, x: sp.besseli(0, x),
+            ball=lambda x: x.bessel_i(0 * x))  # fmt: skip
 
 # Steps: zero derivative wherever there is one
-locally_constant(np.floor, sympy="floor")
-locally_constant(np.ceil, sympy="ceiling")
-locally_constant(np.trunc, np.fix, np.rint, np.round, np.around, np.signbit)
+locally_constant(np.floor, sympy="floor", ball=balls.each(balls.floor))
+locally_constant(np.ceil, sympy="ceiling", ball=balls.each(balls.ceil))
+locally_constant(np.trunc, np.fix, ball=balls.each(balls.trunc))
+locally_constant(np.rint, ball=balls.each(balls.rint))
+locally_constant(np.round, np.around, ball=balls.rounded)
+locally_constant(np.signbit, ball=balls.each(lambda x: balls.sign(x) < 0))
 elementwise(
     np.heaviside,
     None,
     lambda t, y, x, h: t * (x == 0),
     sympy=lambda sp, x, h: sp.Heaviside(x, h),
+    ball=balls.heaviside,
 )
 
 
@@ -172,7 +197,7 @@ def _sign(x):
     return np.sign(x)
 
 
-locally_constant(_sign, sympy="sign")
+locally_constant(_sign, sympy="sign", ball=balls.each(balls.sign))
 real_sign = RULES[_sign]
 
 

@@ -34,7 +34,9 @@ def _parts(g, y, *arrays, axis):
     return [g[(*(slice(None),) * axis, slice(*part))] for part in pairwise(ends)]
 
 
-join: Primitive = primitive(_concatenate, joint_jvp=_joint(lambda: join), joint_vjp=_parts)
+join: Primitive = primitive(
+    _concatenate, joint_jvp=_joint(lambda: join), joint_vjp=_parts, ball="objects"
+)
 
 
 @composite(np.concatenate)
@@ -54,7 +56,9 @@ def _layers(g, y, *arrays, axis):
     return [g[(*(slice(None),) * axis, k)] for k in range(len(arrays))]
 
 
-pile: Primitive = primitive(_stack, joint_jvp=_joint(lambda: pile), joint_vjp=_layers)
+pile: Primitive = primitive(
+    _stack, joint_jvp=_joint(lambda: pile), joint_vjp=_layers, ball="objects"
+)
 
 
 @composite(np.stack)
@@ -201,11 +205,10 @@ def _by_constants(x, before, after, axis, values=0):
 def _by_ramps(x, before, after, axis, values=0):
     start, stop = np.broadcast_to(values, 2)
     along = [-1 if k == axis else 1 for k in range(np.ndim(x))]
-    rise = np.reshape(np.arange(before) / max(before, 1), along)
-    fall = np.reshape(np.arange(after)[::-1] / max(after, 1), along)
+    rise, fall = np.reshape(np.arange(before), along), np.reshape(np.arange(after)[::-1], along)
     first, last = np.take(x, [0], axis=axis), np.take(x, [-1], axis=axis)
-    return _framed(x, before, after, axis, start + rise * (first - start),
-                   stop + fall * (last - stop))  # fmt: skip
+    return _framed(x, before, after, axis, start + rise * (first - start) / max(before, 1),
+                   stop + fall * (last - stop) / max(after, 1))  # fmt: skip
 
 
 def _by_summary(x, before, after, axis, summary):

@@ -21,7 +21,8 @@ from functools import cache
 import numpy as np
 
 from ..errors import MissingRuleError
-from .primitive import Primitive, composite, locally_constant, primitive
+from . import balls
+from .primitive import Primitive, composite, kept, locally_constant, primitive
 from .reductions import spread
 
 
@@ -55,8 +56,10 @@ def _refused(what, instead):
     return MissingRuleError(f"{what} has no derivative rule; {instead}")
 
 
-is_zero = Primitive("is_zero", lambda *arrays: not any(np.any(a) for a in arrays))
-has_zero = Primitive("has_zero", lambda a: bool(np.any(np.equal(a, 0))))
+is_zero = Primitive(
+    "is_zero", lambda *arrays: not any(np.any(a) for a in arrays), ball=balls.is_zero
+)
+has_zero = Primitive("has_zero", lambda a: bool(np.any(np.equal(a, 0))), ball=balls.has_zero)
 
 
 # Systems of equations. NumPy takes b as a vector where it has one axis, else as a matrix.
@@ -77,6 +80,7 @@ solve_columns = primitive(
         lambda g, y, a, b: -np.matmul(np.linalg.solve(_t(a), g), _t(y)),
         lambda g, y, a, b: np.linalg.solve(_t(a), g),
     ),
+    ball=balls.solution,
 )
 
 
@@ -92,6 +96,7 @@ primitive(
     np.linalg.inv,
     jvps=(lambda t, y, a: -np.matmul(y, np.matmul(t, y)),),
     vjps=(lambda g, y, a: -np.matmul(_t(y), np.matmul(g, _t(y))),),
+    ball=balls.inverse,
 )
 
 
@@ -168,7 +173,9 @@ locally_constant(np.linalg.matrix_rank)
 # the inverse does not: with A = U S V^H it is conj(U) adj(S) V^T det(U) det(V^H).
 
 nearly_singular = Primitive(
-    "nearly_singular", lambda a: bool(np.any(np.linalg.cond(a, 1) > 1e8)) if np.size(a) else False
+    "nearly_singular",
+    lambda a: bool(np.any(np.linalg.cond(a, 1) > 1e8)) if np.size(a) else False,
+    ball="as recorded",  # both ways lead to the gradient
 )
 
 
@@ -232,6 +239,7 @@ primitive(
     np.linalg.det,
     jvps=(lambda t, y, a: np.sum(t * _det_gradient(y, a), axis=(-2, -1)),),
     vjps=(lambda g, y, a: _rows(_rows(g)) * _det_gradient(y, a),),
+    ball=balls.determinant,
 )
 
 
@@ -248,7 +256,7 @@ def _slogdet_vjp(g, y, a):
     return _rows(_rows(relative)) * _t(np.linalg.inv(a))
 
 
-primitive(np.linalg.slogdet, jvps=(_slogdet_jvp,), vjps=(_slogdet_vjp,))
+primitive(np.linalg.slogdet, jvps=(_slogdet_jvp,), vjps=(_slogdet_vjp,), ball=balls.slogdet)
 
 
 # Norms. Every p-norm is Re(sum(w x)) with the same w that is its gradient. Where the norm is 0 it
@@ -273,7 +281,7 @@ def _p_norm_gradient(y, x, p, axis, keepdims):
     if p == 2:
         return _ratio(_conj(x), y)
     unit = _ratio(_conj(x), np.abs(x)) if np.iscomplexobj(x) else np.sign(x)
-    return unit if p == 1 else unit * _ratio(np.abs(x), y) ** (p - 1)
+    return unit if p == 1 else unit * _ratio(np.abs(x), y) ** (kept(p, x) - 1)
 
 
 p_norm = primitive(
@@ -288,6 +296,7 @@ p_norm = primitive(
             spread(g, x, axis, keepdims) * _p_norm_gradient(y, x, p, axis, keepdims)
         ),
     ),
+    ball=balls.p_norm,
 )
 
 
@@ -394,7 +403,9 @@ def _cholesky_vjp(g, y, a):
     return folded(_t(np.matmul(_h(inverse), np.matmul(inner, inverse))), "L")
 
 
-cholesky_lower = primitive(_cholesky_lower, jvps=(_cholesky_jvp,), vjps=(_cholesky_vjp,))
+cholesky_lower = primitive(
+    _cholesky_lower, jvps=(_cholesky_jvp,), vjps=(_cholesky_vjp,), ball=balls.cholesky
+)
 
 
 @composite(np.linalg.cholesky)
@@ -592,6 +603,7 @@ def matrix_power(a, n):
 @composite(np.linalg.multi_dot)
 def multi_dot(arrays, *, out=None):
     """The product of several matrices in the cheapest order; the first and last may be vectors."""
+    arrays = [kept(a, *arrays) for a in arrays]
     sizes = [1 if np.ndim(arrays[0]) == 1 else np.shape(arrays[0])[0]]
     sizes += [np.shape(a)[0] for a in arrays[1:]]
     sizes += [1 if np.ndim(arrays[-1]) == 1 else np.shape(arrays[-1])[-1]]

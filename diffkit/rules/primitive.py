@@ -35,6 +35,7 @@ from typing import Any, Union
 Rule = Callable[..., Any]
 Rules = Union[Sequence[Rule | None], "EveryArgument"]
 SymPyForm = str | Callable[..., Any] | None
+BallForm = str | Callable[..., Any] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +53,11 @@ class Primitive:
             arguments; called with a list that holds None where an argument has no tangent.
         joint_vjp: pulls the cotangent back to all arguments at once; returns a cotangent for each.
         sympy: the name of the SymPy function, or ``form(sympy, *args)``; None where there is none.
+        ball: how to evaluate it rigorously. The name of a method of python-flint's ``arb``, or a
+            function of them; of an elementwise primitive it takes elements, of others whole arrays
+            of objects, and keywords. ``"objects"`` is NumPy's own function on such arrays;
+            ``"as recorded"`` keeps the recorded answer, where any answer leads to a right
+            derivative. None where there is none.
         elementwise: whether element k of the value depends on element k of the arguments alone.
     """
 
@@ -63,6 +69,7 @@ class Primitive:
     joint_vjp: Rule | None = None
     sympy: SymPyForm = None
     elementwise: bool = False
+    ball: BallForm = None
 
     @property
     def differentiable(self) -> bool:
@@ -115,19 +122,25 @@ def _name(fn: Callable[..., Any]) -> str:
 
 
 def elementwise(
-    fn: Callable[..., Any], *factors: Rule | None, sympy: SymPyForm = None
+    fn: Callable[..., Any],
+    *factors: Rule | None,
+    sympy: SymPyForm = None,
+    ball: BallForm = None,
 ) -> Primitive:
     """Declare an elementwise function; ``factor(t, y, *args)`` is t times a partial derivative."""
-    return _declare(fn, Primitive(_name(fn), fn, factors, factors, sympy=sympy, elementwise=True))
+    rule = Primitive(_name(fn), fn, factors, factors, sympy=sympy, elementwise=True, ball=ball)
+    return _declare(fn, rule)
 
 
-def linear(fn: Callable[..., Any], vjp: Rule, sympy: SymPyForm = None) -> Primitive:
+def linear(
+    fn: Callable[..., Any], vjp: Rule, sympy: SymPyForm = None, ball: BallForm = "objects"
+) -> Primitive:
     """Declare a function that is linear in its first argument; the others are parameters."""
 
     def jvp(t: Any, y: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
         return rule(t, *args, **kwargs)
 
-    rule = _declare(fn, Primitive(_name(fn), fn, (jvp,), (vjp,), sympy=sympy))
+    rule = _declare(fn, Primitive(_name(fn), fn, (jvp,), (vjp,), sympy=sympy, ball=ball))
     return rule
 
 
@@ -138,16 +151,29 @@ def primitive(
     joint_jvp: Rule | None = None,
     joint_vjp: Rule | None = None,
     sympy: SymPyForm = None,
+    ball: BallForm = None,
 ) -> Primitive:
     """Declare a function with a JVP and a VJP rule for each argument, or for all of them."""
     jvps = jvps if joint_jvp is None else EVERY
     vjps = vjps if joint_vjp is None else EVERY
-    return _declare(fn, Primitive(_name(fn), fn, jvps, vjps, joint_jvp, joint_vjp, sympy))
+    rule = Primitive(_name(fn), fn, jvps, vjps, joint_jvp, joint_vjp, sympy, ball=ball)
+    return _declare(fn, rule)
 
 
-def locally_constant(*fns: Callable[..., Any], sympy: SymPyForm = None) -> Primitive:
+def locally_constant(
+    *fns: Callable[..., Any], sympy: SymPyForm = None, ball: BallForm = None
+) -> Primitive:
     """Declare functions whose derivative is zero wherever it exists; returns the last."""
-    return [_declare(fn, Primitive(_name(fn), fn, sympy=sympy)) for fn in fns][-1]
+    return [_declare(fn, Primitive(_name(fn), fn, sympy=sympy, ball=ball)) for fn in fns][-1]
+
+
+_operand = Primitive("constant", lambda c, *like: c, ball=lambda c, *like: c)
+
+
+def kept(c: Any, *like: Any) -> Any:
+    """A constant beside traced values: c in an eager recording, and in a complete one an operand
+    of the tape, so that what is computed from c alone is recorded too, and not rounded for good."""
+    return c if hasattr(type(c), "__diffkit_apply__") else _operand(c, *like)
 
 
 def composite(fn: Callable[..., Any]) -> Callable[[Rule], Rule]:

@@ -20,6 +20,7 @@ def _bilinear(fn, vjp_left, vjp_right):
             lambda t, y, a, b, *args, **kwargs: product(a, t, *args, **kwargs),
         ),
         vjps=(vjp_left, vjp_right),
+        ball="objects",
     )
     return product
 
@@ -202,7 +203,12 @@ def _einsum_vjp(k, g, y, *operands, labels, out, optimize=False):
     return np.broadcast_to(grad, np.broadcast_shapes(np.shape(grad), shape))
 
 
-contract = primitive(_einsum, jvps=EveryArgument(_einsum_jvp), vjps=EveryArgument(_einsum_vjp))
+contract = primitive(
+    _einsum,
+    jvps=EveryArgument(_einsum_jvp),
+    vjps=EveryArgument(_einsum_vjp),
+    ball=lambda *operands, labels, out, optimize=False: _einsum(*operands, labels=labels, out=out),
+)
 
 
 @lru_cache(maxsize=512)

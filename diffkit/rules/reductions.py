@@ -8,8 +8,9 @@ from math import prod as size_of
 import numpy as np
 
 from ..errors import UnsupportedError
+from . import balls
 from .arithmetic import or_one
-from .primitive import RULES, composite, locally_constant, primitive
+from .primitive import RULES, composite, kept, locally_constant, primitive
 from .shape import getitem, scatter
 
 
@@ -45,7 +46,7 @@ def _sum_vjp(g, y, x, axis=None, dtype=None, out=None, keepdims=False, initial=0
     return masked(spread(g, x, axis, keepdims), where)
 
 
-primitive(np.sum, jvps=(_sum_jvp,), vjps=(_sum_vjp,))
+primitive(np.sum, jvps=(_sum_jvp,), vjps=(_sum_vjp,), ball="objects")
 
 
 def _mean_jvp(t, y, x, axis=None, dtype=None, out=None, keepdims=False, where=True):
@@ -58,7 +59,7 @@ def _mean_vjp(g, y, x, axis=None, dtype=None, out=None, keepdims=False, where=Tr
     return masked(spread(g, x, axis, keepdims) / count(x, axis, where), where)
 
 
-primitive(np.mean, jvps=(_mean_jvp,), vjps=(_mean_vjp,))
+primitive(np.mean, jvps=(_mean_jvp,), vjps=(_mean_vjp,), ball=balls.mean)
 
 
 @composite(np.average)
@@ -69,7 +70,7 @@ def average(a, axis=None, weights=None, returned=False, keepdims=False):
         y = np.mean(a, axis=axis, keepdims=keepdims)
         total = np.full(np.shape(y), 1.0 * np.size(a) / np.size(y))
     else:
-        w = _along_axes(weights, a, axis)
+        w = _along_axes(kept(weights, a), a, axis)
         total = np.sum(w, axis=axis, keepdims=keepdims)
         y = np.sum(a * w, axis=axis, keepdims=keepdims) / total
     return (y, np.broadcast_to(total, np.shape(y))) if returned else y
@@ -95,8 +96,9 @@ def _axes(x, axis):
 @composite(np.trapezoid)
 def trapezoid(y, x=None, dx=1.0, axis=-1):
     """The area under the points (x, y); the points may be traced as well."""
-    y = np.moveaxis(y, axis, -1)
+    y = np.moveaxis(y if x is None else kept(y, x), axis, -1)
     if x is not None:
+        x = kept(np.asarray(x) if isinstance(x, (list, tuple)) else x, y)
         x = np.moveaxis(x, axis, -1) if np.ndim(x) > 1 else np.ravel(x)
         dx = x[..., 1:] - x[..., :-1]
     return np.sum(dx * (y[..., 1:] + y[..., :-1]) / 2.0, axis=-1)
@@ -111,7 +113,7 @@ def _variance_slopes(x, axis, ddof, where=True, correction=None, mean=None):
     if np.iscomplexobj(deviations):
         deviations = np.conjugate(deviations)
     freedom = count(x, axis, where) - (ddof if correction is None else correction)
-    return masked(deviations, where) * (2 / freedom)
+    return masked(deviations, where) * 2 / freedom
 
 
 def _var_jvp(t, y, x, axis=None, dtype=None, out=None, ddof=0, keepdims=False, **kwargs):
@@ -122,7 +124,7 @@ def _var_vjp(g, y, x, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *
     return _variance_slopes(x, axis, ddof, **kwargs) * spread(g, x, axis, keepdims)
 
 
-primitive(np.var, jvps=(_var_jvp,), vjps=(_var_vjp,))
+primitive(np.var, jvps=(_var_jvp,), vjps=(_var_vjp,), ball=balls.variance)
 
 
 # At equal elements the rule gives 0, the middle of the subgradient, as for the norm at 0.
@@ -134,7 +136,7 @@ def _std_vjp(g, y, x, *args, **kwargs):
     return _var_vjp(g * 0.5 / or_one(y), y, x, *args, **kwargs)
 
 
-primitive(np.std, jvps=(_std_jvp,), vjps=(_std_vjp,))
+primitive(np.std, jvps=(_std_jvp,), vjps=(_std_vjp,), ball=balls.deviation)
 
 
 # Products
@@ -160,7 +162,7 @@ def _others(x, axis, where):
     return np.transpose(np.reshape(before * after, np.shape(moved)), np.argsort(rest + axes))
 
 
-primitive(np.prod, jvps=(_prod_jvp,), vjps=(_prod_vjp,))
+primitive(np.prod, jvps=(_prod_jvp,), vjps=(_prod_vjp,), ball="objects")
 
 
 # Extremes. Elements that tie share the derivative equally, the middle of the subgradient.
@@ -190,7 +192,8 @@ def _extreme_vjp(g, y, x, axis=None, out=None, keepdims=False, initial=None, whe
 
 
 for _extreme in (np.max, np.amax, np.min, np.amin, np.nanmax, np.nanmin):
-    primitive(_extreme, jvps=(_extreme_jvp,), vjps=(_extreme_vjp,))
+    _largest = _extreme in (np.max, np.amax, np.nanmax)
+    primitive(_extreme, jvps=(_extreme_jvp,), vjps=(_extreme_vjp,), ball=balls.extreme(_largest))
 
 
 @composite(np.ptp)
@@ -211,6 +214,7 @@ primitive(
     np.cumsum,
     jvps=(lambda t, y, x, axis=None, dtype=None, out=None: np.cumsum(t, axis=axis),),
     vjps=(_cumsum_vjp,),
+    ball="objects",
 )
 
 
@@ -249,7 +253,7 @@ def _cumprod_vjp(g, y, x, axis=None, dtype=None, out=None):
     return np.moveaxis(_recurrence(factors, g[::-1])[::-1] * _delayed(y), 0, axis)
 
 
-primitive(np.cumprod, jvps=(_cumprod_jvp,), vjps=(_cumprod_vjp,))
+primitive(np.cumprod, jvps=(_cumprod_jvp,), vjps=(_cumprod_vjp,), ball="objects")
 
 
 def _cumulative(fn, first):
@@ -352,7 +356,18 @@ def _neighbours(x, fn, axis, *args, **kwargs):
     return lower, upper, position - np.floor(position)
 
 
-locally_constant(_neighbours)
+def _neighbours_of_balls(x, fn, axis, *args, **kwargs):
+    """Of a median, whose place is exact: the order is proved, and the ranks stand for the balls."""
+    if fn is not np.median:
+        raise TypeError(f"the position of np.{fn.__name__} is rounded")
+    flat = np.ravel(np.asarray(x, dtype=object))
+    order = balls.by_order(np.argsort)(flat)
+    ranks = np.argsort(order).astype(float).reshape(np.shape(x))
+    lower, upper, share = _neighbours(ranks, fn, axis)
+    return lower, upper, balls.each(balls.ball)(share)
+
+
+locally_constant(_neighbours, ball=_neighbours_of_balls)
 neighbours = RULES[_neighbours]
 
 
@@ -374,7 +389,8 @@ def _declare_median(fn):
     def vjp(g, y, x, axis=None, out=None, overwrite_input=False, keepdims=False):
         return _unblend(g, x, *neighbours(x, fn, axis))
 
-    primitive(fn, jvps=(jvp,), vjps=(vjp,))
+    ball = balls.median if fn is np.median else None
+    primitive(fn, jvps=(jvp,), vjps=(vjp,), ball=ball)
 
 
 def _declare_quantile(fn):

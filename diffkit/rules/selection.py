@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from . import balls
 from .primitive import RULES, composite, elementwise, locally_constant, primitive
 from .shape import getitem, scatter
 
@@ -20,20 +21,23 @@ elementwise(
     lambda t, y, a, b: _share(t, y, a == b, a > b),
     lambda t, y, a, b: _share(t, y, a == b, b > a),
     sympy="Max",
+    ball=balls.maximum,
 )
 elementwise(
     np.minimum,
     lambda t, y, a, b: _share(t, y, a == b, a < b),
     lambda t, y, a, b: _share(t, y, a == b, b < a),
     sympy="Min",
+    ball=balls.minimum,
 )
 # These pass over NaN: the winner is the one that the value equals.
-for _fn, _name in ((np.fmax, "Max"), (np.fmin, "Min")):
+for _fn, _name, _ball in ((np.fmax, "Max", balls.maximum), (np.fmin, "Min", balls.minimum)):
     elementwise(
         _fn,
         lambda t, y, a, b: _share(t, y, a == b, a == y),
         lambda t, y, a, b: _share(t, y, a == b, b == y),
         sympy=lambda sp, a, b, name=_name: getattr(sp, name)(a, b),
+        ball=_ball,
     )
 
 
@@ -76,6 +80,7 @@ where = primitive(
         lambda g, y, c, a, b: np.where(c, 0.0, g),
     ),
     sympy=lambda sp, c, a, b: sp.Piecewise((a, c), (b, True)),
+    ball=balls.where,
 )
 
 
@@ -128,28 +133,36 @@ def piecewise(x, condlist, funclist, *args, **kw):
 
 
 # Comparisons and logic
-locally_constant(np.greater, sympy=lambda sp, a, b: sp.Gt(a, b))
-locally_constant(np.greater_equal, sympy=lambda sp, a, b: sp.Ge(a, b))
-locally_constant(np.less, sympy=lambda sp, a, b: sp.Lt(a, b))
-locally_constant(np.less_equal, sympy=lambda sp, a, b: sp.Le(a, b))
-locally_constant(np.equal, sympy=lambda sp, a, b: sp.Eq(a, b))
-locally_constant(np.not_equal, sympy=lambda sp, a, b: sp.Ne(a, b))
-locally_constant(np.logical_and, sympy=lambda sp, a, b: sp.And(a, b))
-locally_constant(np.logical_or, sympy=lambda sp, a, b: sp.Or(a, b))
-locally_constant(np.logical_xor, sympy=lambda sp, a, b: sp.Xor(a, b))
-locally_constant(np.logical_not, sympy=lambda sp, a: sp.Not(a))
-locally_constant(np.bitwise_and, sympy=lambda sp, a, b: sp.And(a, b))
-locally_constant(np.bitwise_or, sympy=lambda sp, a, b: sp.Or(a, b))
-locally_constant(np.bitwise_xor, sympy=lambda sp, a, b: sp.Xor(a, b))
-locally_constant(np.invert, sympy=lambda sp, a: sp.Not(a))
-locally_constant(np.isnan, np.isfinite, np.isinf, np.isposinf, np.isneginf)
+locally_constant(np.greater, sympy=lambda sp, a, b: sp.Gt(a, b), ball=balls.greater)
+locally_constant(np.greater_equal, sympy=lambda sp, a, b: sp.Ge(a, b), ball=balls.greater_equal)
+locally_constant(np.less, sympy=lambda sp, a, b: sp.Lt(a, b), ball=balls.less)
+locally_constant(np.less_equal, sympy=lambda sp, a, b: sp.Le(a, b), ball=balls.less_equal)
+locally_constant(np.equal, sympy=lambda sp, a, b: sp.Eq(a, b), ball=balls.equal)
+locally_constant(np.not_equal, sympy=lambda sp, a, b: sp.Ne(a, b), ball=balls.not_equal)
+locally_constant(np.logical_and, sympy=lambda sp, a, b: sp.And(a, b), ball=balls.logical_and)
+locally_constant(np.logical_or, sympy=lambda sp, a, b: sp.Or(a, b), ball=balls.logical_or)
+locally_constant(np.logical_xor, sympy=lambda sp, a, b: sp.Xor(a, b), ball=balls.logical_xor)
+locally_constant(np.logical_not, sympy=lambda sp, a: sp.Not(a), ball=balls.logical_not)
+locally_constant(np.bitwise_and, sympy=lambda sp, a, b: sp.And(a, b), ball=balls.logical_and)
+locally_constant(np.bitwise_or, sympy=lambda sp, a, b: sp.Or(a, b), ball=balls.logical_or)
+locally_constant(np.bitwise_xor, sympy=lambda sp, a, b: sp.Xor(a, b), ball=balls.logical_xor)
+locally_constant(np.invert, sympy=lambda sp, a: sp.Not(a), ball=balls.logical_not)
+locally_constant(np.isfinite, ball=balls.finite)
+locally_constant(np.isnan, np.isinf, np.isposinf, np.isneginf, ball=balls.not_finite)
 locally_constant(np.isclose, np.allclose, np.array_equal, np.array_equiv, np.isin)
-locally_constant(np.any, np.all)
+locally_constant(np.any, ball=balls.anywhere)
+locally_constant(np.all, ball=balls.everywhere)
 
 # Positions
-locally_constant(np.argmax, np.argmin, np.nanargmax, np.nanargmin)
-locally_constant(np.argsort, np.argpartition, np.searchsorted, np.digitize)
-locally_constant(np.nonzero, np.flatnonzero, np.argwhere, np.count_nonzero)
+locally_constant(np.argmax, np.nanargmax, ball=balls.by_order(np.argmax))
+locally_constant(np.argmin, np.nanargmin, ball=balls.by_order(np.argmin))
+locally_constant(np.argsort, ball=balls.by_order(np.argsort))
+locally_constant(np.searchsorted, ball=balls.searchsorted)
+locally_constant(np.argpartition, np.digitize)
+locally_constant(np.nonzero, ball=balls.by_truth(np.nonzero))
+locally_constant(np.flatnonzero, ball=balls.by_truth(np.flatnonzero))
+locally_constant(np.argwhere, ball=balls.by_truth(np.argwhere))
+locally_constant(np.count_nonzero, ball=balls.by_truth(np.count_nonzero))
 
 
 def _lexsort(keys, axis=-1):

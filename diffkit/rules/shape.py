@@ -162,7 +162,7 @@ def _astype(x, dtype):
     return np.asarray(x).astype(dtype)
 
 
-astype: Primitive = linear(_astype, lambda g, y, x, dtype: g)
+astype: Primitive = linear(_astype, lambda g, y, x, dtype: g, ball=lambda x, dtype: x)
 # To integers, a conversion is a step function.
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from . import balls
 from .indexing import getitem
-from .primitive import Primitive, composite, linear, primitive
+from .primitive import Primitive, composite, kept, linear, primitive
 
 
 # Differences
@@ -57,6 +58,7 @@ def ediff1d(ary, to_end=None, to_begin=None):
 @composite(np.gradient)
 def gradient(f, *varargs, axis=None, edge_order=1):
     """Central differences inside, one-sided ones at the ends, along each axis."""
+    f = kept(np.asarray(f) if isinstance(f, (list, tuple)) else f, *varargs)
     axes = range(np.ndim(f)) if axis is None else np.atleast_1d(axis).tolist()
     axes = [k % np.ndim(f) for k in axes]
     spacings = varargs or (1.0,)
@@ -76,7 +78,7 @@ def _slope(f, spacing, axis, edge_order):
     if np.shape(f)[-1] < edge_order + 1:
         raise ValueError(f"at least {edge_order + 1} points are needed along each axis")
     if np.ndim(spacing):
-        h = np.diff(spacing)
+        h = np.diff(kept(np.asarray(spacing) if isinstance(spacing, (list, tuple)) else spacing, f))
         chords = np.diff(f) / h
         share = h[:-1] / (h[:-1] + h[1:])  # of the second chord in the slope between the two
         inner = (1 - share) * chords[..., :-1] + share * chords[..., 1:]
@@ -105,6 +107,7 @@ convolve_full: Primitive = primitive(
         lambda g, y, a, v: np.convolve(g, v[::-1], "valid"),
         lambda g, y, a, v: np.convolve(g, a[::-1], "valid"),
     ),
+    ball="objects",
 )
 
 
@@ -159,6 +162,7 @@ def vander(x, N=None, increasing=False):
 def interp(x, xp, fp, left=None, right=None, period=None):
     """Straight lines between points; at a point the line to its right, at the last to its left."""
     xp, fp = (np.stack(p) if isinstance(p, (list, tuple)) else p for p in (xp, fp))
+    xp, fp = kept(xp, x, fp), kept(fp, x, xp)
     if period is not None:
         x, xp, fp = _periodic(x, xp, fp, abs(period))
     k = piece(x, xp)
@@ -173,7 +177,7 @@ def _piece(x, xp):
     return np.clip(np.searchsorted(xp, x, side="right") - 1, 0, max(len(xp) - 2, 0))
 
 
-piece = Primitive("piece", _piece)
+piece = Primitive("piece", _piece, ball=balls.piece)
 
 
 def _periodic(x, xp, fp, period):

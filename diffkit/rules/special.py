@@ -12,10 +12,22 @@ import numpy as np
 from scipy import special
 
 from ..errors import MissingRuleError
+from . import balls
+from .constants import (
+    DEGREE,
+    EIGHTH_PI,
+    HALF_ROOT_PI,
+    LN2,
+    LN10,
+    MINUS_ROOT_HALF,
+    QUARTER_PI,
+    ROOT_PI,
+    ROOT_TWO,
+    ROOT_TWO_BY_PI,
+    ROOT_TWO_PI,
+    TWO_BY_ROOT_PI,
+)
 from .primitive import composite, elementwise, locally_constant
-
-ROOT_PI = np.sqrt(np.pi)
-ROOT_TWO_PI = np.sqrt(2 * np.pi)
 
 
 def refuse(name, argument):
@@ -44,12 +56,18 @@ def _real_only(x, name):
 
 
 # Exponentials, logarithms and powers
-elementwise(special.exp2, lambda t, y, x: t * y * np.log(2.0), sympy=lambda sp, x: 2**x)
-elementwise(special.exp10, lambda t, y, x: t * y * np.log(10.0), sympy=lambda sp, x: 10**x)
-elementwise(special.expm1, lambda t, y, x: t * (y + 1), sympy=lambda sp, x: sp.exp(x) - 1)
-elementwise(special.log1p, lambda t, y, x: t / (1 + x), sympy=lambda sp, x: sp.log(1 + x))
-elementwise(special.cbrt, lambda t, y, x: t / (3 * y * y), sympy="cbrt")
-elementwise(special.cosm1, lambda t, y, x: -t * np.sin(x), sympy=lambda sp, x: sp.cos(x) - 1)
+elementwise(special.exp2, lambda t, y, x: t * y * LN2, sympy=lambda sp, x: 2**x,
+            ball=lambda x: 2**x)  # fmt: skip
+elementwise(special.exp10, lambda t, y, x: t * y * LN10, sympy=lambda sp, x: 10**x,
+            ball=lambda x: 10**x)  # fmt: skip
+elementwise(special.expm1, lambda t, y, x: t * (y + 1), sympy=lambda sp, x: sp.exp(x) - 1,
+            ball="expm1")  # fmt: skip
+elementwise(special.log1p, lambda t, y, x: t / (1 + x), sympy=lambda sp, x: sp.log(1 + x),
+            ball="log1p")  # fmt: skip
+elementwise(special.cbrt, lambda t, y, x: t / (3 * y * y), sympy="cbrt",
+            ball=balls.cbrt)  # fmt: skip
+elementwise(special.cosm1, lambda t, y, x: -t * np.sin(x), sympy=lambda sp, x: sp.cos(x) - 1,
+            ball=lambda x: x.cos() - 1)  # fmt: skip
 # (e^x - 1)/x is 1F1(1; 2; x).
 elementwise(special.exprel, lambda t, y, x: t * special.hyp1f1(2.0, 3.0, x) / 2,
             sympy=lambda sp, x: (sp.exp(x) - 1) / x)  # fmt: skip
@@ -58,13 +76,17 @@ elementwise(
     lambda t, y, a, b: t * b * np.power(a, b - 1.0),
     lambda t, y, a, b: t * special.xlogy(y + 1, a),
     sympy=lambda sp, a, b: a**b - 1,
+    ball=lambda a, b: a**b - 1,
 )
-elementwise(special.sindg, lambda t, y, x: t * special.cosdg(x) * (np.pi / 180),
-            sympy=lambda sp, x: sp.sin(x * sp.pi / 180))  # fmt: skip
-elementwise(special.cosdg, lambda t, y, x: -t * special.sindg(x) * (np.pi / 180),
-            sympy=lambda sp, x: sp.cos(x * sp.pi / 180))  # fmt: skip
-elementwise(special.tandg, lambda t, y, x: t * (1 + y * y) * (np.pi / 180),
-            sympy=lambda sp, x: sp.tan(x * sp.pi / 180))  # fmt: skip
+elementwise(special.sindg, lambda t, y, x: t * special.cosdg(x) * DEGREE,
+            sympy=lambda sp, x: sp.sin(x * sp.pi / 180),
+            ball=lambda x: (x / 180).sin_pi())  # fmt: skip
+elementwise(special.cosdg, lambda t, y, x: -t * special.sindg(x) * DEGREE,
+            sympy=lambda sp, x: sp.cos(x * sp.pi / 180),
+            ball=lambda x: (x / 180).cos_pi())  # fmt: skip
+elementwise(special.tandg, lambda t, y, x: t * (1 + y * y) * DEGREE,
+            sympy=lambda sp, x: sp.tan(x * sp.pi / 180),
+            ball=lambda x: (x / 180).tan_pi())  # fmt: skip
 elementwise(
     special.boxcox,
     lambda t, y, x, p: t * np.power(x, p - 1.0),
@@ -98,12 +120,14 @@ elementwise(
     lambda t, y, a, b: t * special.xlogy(1.0, b),
     lambda t, y, a, b: t * _quotient(a, b),
     sympy=lambda sp, a, b: a * sp.log(b),
+    ball=lambda a, b: a * b.log(),
 )
 elementwise(
     special.xlog1py,
     lambda t, y, a, b: t * special.xlog1py(1.0, b),
     lambda t, y, a, b: t * _quotient(a, 1.0 + b),
     sympy=lambda sp, a, b: a * sp.log(1 + b),
+    ball=lambda a, b: a * b.log1p(),
 )
 
 
@@ -113,26 +137,32 @@ def _quotient(a, b):
     return np.where(both, 0.0, a / np.where(both, 1.0, b))
 
 
-elementwise(special.entr, lambda t, y, x: -t * (1 + _log(x)), sympy=lambda sp, x: -x * sp.log(x))
+elementwise(special.entr, lambda t, y, x: -t * (1 + _log(x)), sympy=lambda sp, x: -x * sp.log(x),
+            ball=lambda x: -x * x.log())  # fmt: skip
 elementwise(
     special.rel_entr,
     lambda t, y, a, b: t * (1 + _log(a / b)),
     lambda t, y, a, b: -t * a / b,
     sympy=lambda sp, a, b: a * sp.log(a / b),
+    ball=lambda a, b: a * (a / b).log(),
 )
 elementwise(
     special.kl_div,
     lambda t, y, a, b: t * _log(a / b),
     lambda t, y, a, b: t * (1 - a / b),
     sympy=lambda sp, a, b: a * sp.log(a / b) - a + b,
+    ball=lambda a, b: a * (a / b).log() - a + b,
 )
 # 1 - y would lose every digit once y has rounded to 1.
 elementwise(special.expit, lambda t, y, x: t * y * special.expit(-x),
-            sympy=lambda sp, x: 1 / (1 + sp.exp(-x)))  # fmt: skip
+            sympy=lambda sp, x: 1 / (1 + sp.exp(-x)),
+            ball=lambda x: 1 / (1 + (-x).exp()))  # fmt: skip
 elementwise(special.logit, lambda t, y, x: t / (x * (1 - x)),
-            sympy=lambda sp, x: sp.log(x / (1 - x)))  # fmt: skip
+            sympy=lambda sp, x: sp.log(x / (1 - x)),
+            ball=lambda x: (x / (1 - x)).log())  # fmt: skip
 elementwise(special.log_expit, lambda t, y, x: t * special.expit(-x),
-            sympy=lambda sp, x: -sp.log(1 + sp.exp(-x)))  # fmt: skip
+            sympy=lambda sp, x: -sp.log(1 + sp.exp(-x)),
+            ball=lambda x: -(-x).exp().log1p())  # fmt: skip
 
 # Losses
 elementwise(
@@ -145,13 +175,17 @@ elementwise(
     lambda t, y, d, r: t * (2 * y / d - r * r / np.hypot(d, r)),
     lambda t, y, d, r: t * r * d / np.hypot(d, r),
     sympy=lambda sp, d, r: d**2 * (sp.sqrt(1 + (r / d) ** 2) - 1),
+    ball=lambda d, r: d * d * ((1 + (r / d) ** 2).sqrt() - 1),
 )
 
 # Gamma functions (DLMF 5)
-elementwise(special.gamma, lambda t, y, x: t * y * special.psi(x), sympy="gamma")
+elementwise(special.gamma, lambda t, y, x: t * y * special.psi(x), sympy="gamma",
+            ball="gamma")  # fmt: skip
 elementwise(special.gammaln, lambda t, y, x: t * special.psi(x),
-            sympy=lambda sp, x: sp.log(sp.Abs(sp.gamma(x))))  # fmt: skip
-elementwise(special.loggamma, lambda t, y, x: t * special.psi(x), sympy="loggamma")
+            sympy=lambda sp, x: sp.log(sp.Abs(sp.gamma(x))),
+            ball=lambda x: -abs(x.rgamma()).log())  # fmt: skip
+elementwise(special.loggamma, lambda t, y, x: t * special.psi(x), sympy="loggamma",
+            ball="lgamma")  # fmt: skip
 locally_constant(special.gammasgn)
 
 
@@ -179,24 +213,28 @@ def _trigamma(x):
 
 
 # psi' is the Hurwitz zeta function (25.11.12), and zeta' a zeta function again (25.11.17).
-elementwise(special.psi, lambda t, y, x: t * _trigamma(x), sympy="digamma")
+elementwise(special.psi, lambda t, y, x: t * _trigamma(x), sympy="digamma",
+            ball="digamma")  # fmt: skip
 elementwise(
     special._ufuncs._zeta,
     refuse("zeta", "x"),
     lambda t, y, s, q: -t * s * special.zeta(s + 1.0, q),
     sympy="zeta",
+    ball=balls.zeta,
 )
 elementwise(
     special.beta,
     lambda t, y, a, b: t * y * (special.psi(a) - special.psi(a + b)),
     lambda t, y, a, b: t * y * (special.psi(b) - special.psi(a + b)),
     sympy="beta",
+    ball=lambda a, b: a.gamma() * b.gamma() * (a + b).rgamma(),
 )
 elementwise(
     special.betaln,
     lambda t, y, a, b: t * (special.psi(a) - special.psi(a + b)),
     lambda t, y, a, b: t * (special.psi(b) - special.psi(a + b)),
     sympy=lambda sp, a, b: sp.log(sp.Abs(sp.beta(a, b))),
+    ball=lambda a, b: -abs(a.rgamma() * b.rgamma() / (a + b).rgamma()).log(),
 )
 elementwise(
     special.binom,
@@ -224,53 +262,67 @@ def _beta_density(a, b, x):
 
 elementwise(special.gammainc, refuse("gammainc", "a"),
             lambda t, y, a, x: t * _gamma_density(a, x),
-            sympy=lambda sp, a, x: sp.lowergamma(a, x) / sp.gamma(a))  # fmt: skip
+            sympy=lambda sp, a, x: sp.lowergamma(a, x) / sp.gamma(a),
+            ball=lambda a, x: x.gamma_lower(a, 1))  # fmt: skip
 elementwise(special.gammaincc, refuse("gammaincc", "a"),
             lambda t, y, a, x: -t * _gamma_density(a, x),
-            sympy=lambda sp, a, x: sp.uppergamma(a, x) / sp.gamma(a))  # fmt: skip
+            sympy=lambda sp, a, x: sp.uppergamma(a, x) / sp.gamma(a),
+            ball=lambda a, x: x.gamma_upper(a, 1))  # fmt: skip
 elementwise(special.gammaincinv, refuse("gammaincinv", "a"),
             lambda t, y, a, p: t / _gamma_density(a, y))  # fmt: skip
 elementwise(special.gammainccinv, refuse("gammainccinv", "a"),
             lambda t, y, a, p: -t / _gamma_density(a, y))  # fmt: skip
 elementwise(special.betainc, refuse("betainc", "a"), refuse("betainc", "b"),
             lambda t, y, a, b, x: t * _beta_density(a, b, x),
-            sympy=lambda sp, a, b, x: sp.betainc_regularized(a, b, 0, x))  # fmt: skip
+            sympy=lambda sp, a, b, x: sp.betainc_regularized(a, b, 0, x),
+            ball=lambda a, b, x: x.beta_lower(a, b, 1))  # fmt: skip
 elementwise(special.betaincc, refuse("betaincc", "a"), refuse("betaincc", "b"),
             lambda t, y, a, b, x: -t * _beta_density(a, b, x),
-            sympy=lambda sp, a, b, x: sp.betainc_regularized(a, b, x, 1))  # fmt: skip
+            sympy=lambda sp, a, b, x: sp.betainc_regularized(a, b, x, 1),
+            ball=lambda a, b, x: (1 - x).beta_lower(b, a, 1))  # fmt: skip
 elementwise(special.betaincinv, refuse("betaincinv", "a"), refuse("betaincinv", "b"),
             lambda t, y, a, b, p: t / _beta_density(a, b, y))  # fmt: skip
 elementwise(special.betainccinv, refuse("betainccinv", "a"), refuse("betainccinv", "b"),
             lambda t, y, a, b, p: -t / _beta_density(a, b, y))  # fmt: skip
 
 # Error functions and the normal distribution (DLMF 7)
-elementwise(special.erf, lambda t, y, x: t * (2 / ROOT_PI) * np.exp(-x * x), sympy="erf")
-elementwise(special.erfc, lambda t, y, x: -t * (2 / ROOT_PI) * np.exp(-x * x), sympy="erfc")
-elementwise(special.erfi, lambda t, y, x: t * (2 / ROOT_PI) * np.exp(x * x), sympy="erfi")
-elementwise(special.erfcx, lambda t, y, x: t * (2 * x * y - 2 / ROOT_PI),
-            sympy=lambda sp, x: sp.exp(x**2) * sp.erfc(x))  # fmt: skip
-elementwise(special.erfinv, lambda t, y, x: t * (ROOT_PI / 2) * np.exp(y * y), sympy="erfinv")
+elementwise(special.erf, lambda t, y, x: t * TWO_BY_ROOT_PI * np.exp(-x * x), sympy="erf",
+            ball="erf")  # fmt: skip
+elementwise(special.erfc, lambda t, y, x: -t * TWO_BY_ROOT_PI * np.exp(-x * x), sympy="erfc",
+            ball="erfc")  # fmt: skip
+elementwise(special.erfi, lambda t, y, x: t * TWO_BY_ROOT_PI * np.exp(x * x), sympy="erfi",
+            ball="erfi")  # fmt: skip
+elementwise(special.erfcx, lambda t, y, x: t * (2 * x * y - TWO_BY_ROOT_PI),
+            sympy=lambda sp, x: sp.exp(x**2) * sp.erfc(x),
+            ball=lambda x: (x * x).exp() * x.erfc())  # fmt: skip
+elementwise(special.erfinv, lambda t, y, x: t * HALF_ROOT_PI * np.exp(y * y), sympy="erfinv",
+            ball="erfinv")  # fmt: skip
 elementwise(
     special.erfcinv,
-    lambda t, y, x: -t * (ROOT_PI / 2) * np.exp(y * y),
+    lambda t, y, x: -t * HALF_ROOT_PI * np.exp(y * y),
     sympy=lambda sp, x: sp.erfinv(1 - x),
+    ball="erfcinv",
 )
 elementwise(special.dawsn, lambda t, y, x: t * (1 - 2 * x * y),
-            sympy=lambda sp, x: sp.sqrt(sp.pi) / 2 * sp.exp(-(x**2)) * sp.erfi(x))  # fmt: skip
+            sympy=lambda sp, x: sp.sqrt(sp.pi) / 2 * sp.exp(-(x**2)) * sp.erfi(x),
+            ball=lambda x: x.pi().sqrt() / 2 * (-x * x).exp() * x.erfi())  # fmt: skip
 elementwise(special.wofz, lambda t, y, z: t * (2j / ROOT_PI - 2 * z * y),
             sympy=lambda sp, z: sp.exp(-(z**2)) * sp.erfc(-sp.I * z))  # fmt: skip
 elementwise(special.ndtr, lambda t, y, x: t * np.exp(-x * x / 2) / ROOT_TWO_PI,
-            sympy=lambda sp, x: (1 + sp.erf(x / sp.sqrt(2))) / 2)  # fmt: skip
+            sympy=lambda sp, x: (1 + sp.erf(x / sp.sqrt(2))) / 2,
+            ball=lambda x: (-x / balls.ball(2).sqrt()).erfc() / 2)  # fmt: skip
 # phi/Phi through erfcx, which neither underflows nor cancels in the far tail.
 elementwise(special.log_ndtr,
-            lambda t, y, x: t * np.sqrt(2 / np.pi) / special.erfcx(x * -np.sqrt(0.5)),
-            sympy=lambda sp, x: sp.log((1 + sp.erf(x / sp.sqrt(2))) / 2))  # fmt: skip
+            lambda t, y, x: t * ROOT_TWO_BY_PI / special.erfcx(x * MINUS_ROOT_HALF),
+            sympy=lambda sp, x: sp.log((1 + sp.erf(x / sp.sqrt(2))) / 2),
+            ball=lambda x: ((-x / balls.ball(2).sqrt()).erfc() / 2).log())  # fmt: skip
 elementwise(special.ndtri, lambda t, y, p: t * ROOT_TWO_PI * np.exp(y * y / 2),
-            sympy=lambda sp, p: sp.sqrt(2) * sp.erfinv(2 * p - 1))  # fmt: skip
+            sympy=lambda sp, p: sp.sqrt(2) * sp.erfinv(2 * p - 1),
+            ball=lambda p: balls.ball(2).sqrt() * (2 * p - 1).erfinv())  # fmt: skip
 elementwise(special.ndtri_exp, lambda t, y, x: t * ROOT_TWO_PI * np.exp(x + y * y / 2))
 elementwise(
     special.owens_t,
-    lambda t, y, h, a: -t * np.exp(-h * h / 2) * special.erf(a * h / np.sqrt(2)) / ROOT_TWO_PI / 2,
+    lambda t, y, h, a: -t * np.exp(-h * h / 2) * special.erf(a * h / ROOT_TWO) / ROOT_TWO_PI / 2,
     lambda t, y, h, a: t * np.exp(-h * h * (1 + a * a) / 2) / (1 + a * a) / (2 * np.pi),
 )
 
@@ -278,7 +330,7 @@ elementwise(
 @composite(special.voigt_profile)
 def voigt_profile(x, sigma, gamma):
     """The Faddeeva function on a scale (DLMF 7.19.3); sigma is not zero."""
-    return np.real(special.wofz((x + 1j * gamma) / (sigma * np.sqrt(2)))) / (sigma * ROOT_TWO_PI)
+    return np.real(special.wofz((x + 1j * gamma) / (sigma * ROOT_TWO))) / (sigma * ROOT_TWO_PI)
 
 
 # Distribution functions that are incomplete gamma and beta functions
@@ -301,9 +353,11 @@ composite(special.fdtr)(lambda n, m, x: special.betainc(n / 2, m / 2, n * x / (m
 composite(special.fdtrc)(lambda n, m, x: special.betainc(m / 2, n / 2, m / (m + n * x)))
 
 # Exponential integrals (DLMF 6, 8.19) and the dilogarithm
-elementwise(special.expi, lambda t, y, x: t * np.exp(x) / x, sympy="Ei")
+elementwise(special.expi, lambda t, y, x: t * np.exp(x) / x, sympy="Ei",
+            ball="ei")  # fmt: skip
 elementwise(special.exp1, lambda t, y, x: -t * np.exp(-x) / x,
-            sympy=lambda sp, x: sp.expint(1, x))  # fmt: skip
+            sympy=lambda sp, x: sp.expint(1, x),
+            ball=lambda x: x.expint(balls.ball(1)))  # fmt: skip
 elementwise(special.expn, refuse("expn", "n"), lambda t, y, n, x: t * _expn_slope(y, n, x),
             sympy="expint")  # fmt: skip
 
@@ -345,33 +399,47 @@ def _half_sum(fn, v, x):
 
 
 elementwise(special.j0, lambda t, y, x: -t * special.j1(x),
-            sympy=lambda sp, x: sp.besselj(0, x))  # fmt: skip
+            sympy=lambda sp, x: sp.besselj(0, x),
+            ball=lambda x: x.bessel_j(balls.ball(0)))  # fmt: skip
 elementwise(special.j1, lambda t, y, x: t * (special.j0(x) - special.jv(2, x)) / 2,
-            sympy=lambda sp, x: sp.besselj(1, x))  # fmt: skip
+            sympy=lambda sp, x: sp.besselj(1, x),
+            ball=lambda x: x.bessel_j(balls.ball(1)))  # fmt: skip
 elementwise(special.y0, lambda t, y, x: -t * special.y1(x),
-            sympy=lambda sp, x: sp.bessely(0, x))  # fmt: skip
+            sympy=lambda sp, x: sp.bessely(0, x),
+            ball=lambda x: x.bessel_y(balls.ball(0)))  # fmt: skip
 elementwise(special.y1, lambda t, y, x: t * (special.y0(x) - special.yn(2, x)) / 2,
-            sympy=lambda sp, x: sp.bessely(1, x))  # fmt: skip
+            sympy=lambda sp, x: sp.bessely(1, x),
+            ball=lambda x: x.bessel_y(balls.ball(1)))  # fmt: skip
 elementwise(special.i0, lambda t, y, x: t * special.i1(x),
-            sympy=lambda sp, x: sp.besseli(0, x))  # fmt: skip
+            sympy=lambda sp, x: sp.besseli(0, x),
+            ball=lambda x: x.bessel_i(balls.ball(0)))  # fmt: skip
 elementwise(special.i1, lambda t, y, x: t * (special.i0(x) + special.iv(2, x)) / 2,
-            sympy=lambda sp, x: sp.besseli(1, x))  # fmt: skip
+            sympy=lambda sp, x: sp.besseli(1, x),
+            ball=lambda x: x.bessel_i(balls.ball(1)))  # fmt: skip
 elementwise(special.k0, lambda t, y, x: -t * special.k1(x),
-            sympy=lambda sp, x: sp.besselk(0, x))  # fmt: skip
+            sympy=lambda sp, x: sp.besselk(0, x),
+            ball=lambda x: x.bessel_k(balls.ball(0)))  # fmt: skip
 elementwise(special.k1, lambda t, y, x: -t * (special.k0(x) + special.kn(2, x)) / 2,
-            sympy=lambda sp, x: sp.besselk(1, x))  # fmt: skip
+            sympy=lambda sp, x: sp.besselk(1, x),
+            ball=lambda x: x.bessel_k(balls.ball(1)))  # fmt: skip
 elementwise(special.jv, refuse("jv", "v"),
-            lambda t, y, v, x: t * _half_difference(special.jv, v, x), sympy="besselj")  # fmt: skip
+            lambda t, y, v, x: t * _half_difference(special.jv, v, x), sympy="besselj",
+            ball=lambda v, x: x.bessel_j(v))  # fmt: skip
 elementwise(special.yv, refuse("yv", "v"),
-            lambda t, y, v, x: t * _half_difference(special.yv, v, x), sympy="bessely")  # fmt: skip
+            lambda t, y, v, x: t * _half_difference(special.yv, v, x), sympy="bessely",
+            ball=lambda v, x: x.bessel_y(v))  # fmt: skip
 elementwise(special.yn, refuse("yn", "n"),
-            lambda t, y, n, x: t * _half_difference(special.yn, n, x), sympy="bessely")  # fmt: skip
+            lambda t, y, n, x: t * _half_difference(special.yn, n, x), sympy="bessely",
+            ball=lambda v, x: x.bessel_y(v))  # fmt: skip
 elementwise(special.iv, refuse("iv", "v"),
-            lambda t, y, v, x: t * _half_sum(special.iv, v, x), sympy="besseli")  # fmt: skip
+            lambda t, y, v, x: t * _half_sum(special.iv, v, x), sympy="besseli",
+            ball=lambda v, x: x.bessel_i(v))  # fmt: skip
 elementwise(special.kv, refuse("kv", "v"),
-            lambda t, y, v, x: -t * _half_sum(special.kv, v, x), sympy="besselk")  # fmt: skip
+            lambda t, y, v, x: -t * _half_sum(special.kv, v, x), sympy="besselk",
+            ball=lambda v, x: x.bessel_k(v))  # fmt: skip
 elementwise(special.kn, refuse("kn", "n"),
-            lambda t, y, n, x: -t * _half_sum(special.kn, n, x), sympy="besselk")  # fmt: skip
+            lambda t, y, n, x: -t * _half_sum(special.kn, n, x), sympy="besselk",
+            ball=lambda v, x: x.bessel_k(v))  # fmt: skip
 elementwise(special.hankel1, refuse("hankel1", "v"),
             lambda t, y, v, x: t * _half_difference(special.hankel1, v, x),
             sympy="hankel1")  # fmt: skip
@@ -424,41 +492,49 @@ elementwise(special.modstruve, refuse("modstruve", "v"),
                 t * (_half_sum(special.modstruve, v, x) + _struve_term(v, x) / 2)
             ))  # fmt: skip
 
+
 # Hypergeometric functions (DLMF 15.5, 13.3, 16.3): all orders go up by one.
 elementwise(
     special.hyp2f1,
     *(refuse("hyp2f1", name) for name in "abc"),
     lambda t, y, a, b, c, z: t * (a * b / c) * special.hyp2f1(a + 1, b + 1, c + 1, z),
     sympy=lambda sp, a, b, c, z: sp.hyper((a, b), (c,), z),
+    ball=balls.hyp2f1,
 )
 elementwise(
     special.hyp1f1,
     *(refuse("hyp1f1", name) for name in "ab"),
     lambda t, y, a, b, z: t * (a / b) * special.hyp1f1(a + 1, b + 1, z),
     sympy=lambda sp, a, b, z: sp.hyper((a,), (b,), z),
+    ball=lambda a, b, z: z.hypgeom_1f1(a, b),
 )
 elementwise(
     special.hyp0f1,
     refuse("hyp0f1", "v"),
     lambda t, y, v, z: t * special.hyp0f1(v + 1, z) / v,
     sympy=lambda sp, v, z: sp.hyper((), (v,), z),
+    ball=lambda v, z: z.hypgeom_0f1(v),
 )
 elementwise(
     special.hyperu,
     *(refuse("hyperu", name) for name in "ab"),
     lambda t, y, a, b, x: -t * a * special.hyperu(a + 1, b + 1, x),
+    ball=lambda a, b, x: x.hypgeom_u(a, b),
 )
 
 # Elliptic integrals, as hypergeometric functions (DLMF 19.5): the usual formulas divide by m.
 elementwise(special.ellipk,
-            lambda t, y, m: t * (np.pi / 8) * special.hyp2f1(1.5, 1.5, 2.0, m),
-            sympy="elliptic_k")  # fmt: skip
+            lambda t, y, m: t * EIGHTH_PI * special.hyp2f1(1.5, 1.5, 2.0, m),
+            sympy="elliptic_k",
+            ball=lambda m: m.pi() / 2 * balls.hyp2f1(0.5, 0.5, 1, m))  # fmt: skip
 elementwise(special.ellipe,
-            lambda t, y, m: -t * (np.pi / 8) * special.hyp2f1(0.5, 1.5, 2.0, m),
-            sympy="elliptic_e")  # fmt: skip
+            lambda t, y, m: -t * EIGHTH_PI * special.hyp2f1(0.5, 1.5, 2.0, m),
+            sympy="elliptic_e",
+            ball=lambda m: m.pi() / 2 * balls.hyp2f1(-0.5, 0.5, 1, m))  # fmt: skip
 elementwise(special.ellipkm1,
-            lambda t, y, p: -t * (np.pi / 8) * special.hyp2f1(1.5, 1.5, 2.0, 1 - p),
-            sympy=lambda sp, p: sp.elliptic_k(1 - p))  # fmt: skip
+            lambda t, y, p: -t * EIGHTH_PI * special.hyp2f1(1.5, 1.5, 2.0, 1 - p),
+            sympy=lambda sp, p: sp.elliptic_k(1 - p),
+            ball=lambda p: p.pi() / 2 * balls.hyp2f1(0.5, 0.5, 1, 1 - p))  # fmt: skip
 elementwise(special.ellipkinc,
             lambda t, y, phi, m: t / np.sqrt(1 - m * np.sin(phi) ** 2),
             refuse("ellipkinc", "m"), sympy="elliptic_f")  # fmt: skip
@@ -470,7 +546,7 @@ elementwise(special.ellipeinc,
 @composite(special.agm)
 def agm(a, b):
     """The arithmetic-geometric mean by the elliptic integral (DLMF 19.8.5)."""
-    return np.pi / 4 * (a + b) / special.ellipk(((a - b) / (a + b)) ** 2)
+    return (a + b) * QUARTER_PI / special.ellipk(((a - b) / (a + b)) ** 2)
 
 
 # Orthogonal polynomials, of any degree n (DLMF 18.9). The derivative of one family is another.
@@ -485,18 +561,21 @@ elementwise(
     *(refuse("eval_jacobi", name) for name in ("n", "alpha", "beta")),
     lambda t, y, n, a, b, x: t * (n + a + b + 1) / 2 * special.eval_jacobi(n - 1, a + 1, b + 1, x),
     sympy="jacobi",
+    ball=lambda n, a, b, x: x.jacobi_p(n, a, b),
 )
 elementwise(
     special.eval_legendre,
     refuse("eval_legendre", "n"),
     lambda t, y, n, x: t * (n + 1) / 2 * special.eval_jacobi(n - 1, 1.0, 1.0, x),
     sympy="legendre",
+    ball=lambda n, x: x.legendre_p(n),
 )
 elementwise(
     special.eval_sh_legendre,
     refuse("eval_sh_legendre", "n"),
     lambda t, y, n, x: t * (n + 1) * special.eval_jacobi(n - 1, 1.0, 1.0, 2 * x - 1),
     sympy=lambda sp, n, x: sp.legendre(n, 2 * x - 1),
+    ball=lambda n, x: (2 * x - 1).legendre_p(n),
 )
 elementwise(
     special.eval_gegenbauer,
@@ -504,24 +583,28 @@ elementwise(
     refuse("eval_gegenbauer", "alpha"),
     lambda t, y, n, a, x: t * 2 * a * special.eval_gegenbauer(n - 1, a + 1, x),
     sympy="gegenbauer",
+    ball=lambda n, a, x: x.gegenbauer_c(n, a),
 )
 elementwise(
     special.eval_chebyt,
     refuse("eval_chebyt", "n"),
     lambda t, y, n, x: t * n * special.eval_chebyu(n - 1, x),
     sympy="chebyshevt",
+    ball=lambda n, x: x.chebyshev_t(n),
 )
 elementwise(
     special.eval_chebyu,
     refuse("eval_chebyu", "n"),
     lambda t, y, n, x: t * 2 * special.eval_gegenbauer(n - 1, 2.0, x),
     sympy="chebyshevu",
+    ball=lambda n, x: x.chebyshev_u(n),
 )
 elementwise(
     special.eval_hermite,
     refuse("eval_hermite", "n"),
     lambda t, y, n, x: t * 2 * n * special.eval_hermite(_lower(n), x),
     sympy="hermite",
+    ball=lambda n, x: x.hermite_h(n),
 )
 elementwise(
     special.eval_hermitenorm,
@@ -534,6 +617,7 @@ elementwise(
     refuse("eval_laguerre", "n"),
     lambda t, y, n, x: -t * special.eval_genlaguerre(n - 1, 1.0, x),
     sympy="laguerre",
+    ball=lambda n, x: x.laguerre_l(n),
 )
 elementwise(
     special.eval_genlaguerre,
@@ -541,4 +625,5 @@ elementwise(
     refuse("eval_genlaguerre", "alpha"),
     lambda t, y, n, a, x: -t * special.eval_genlaguerre(n - 1, a + 1, x),
     sympy="assoc_laguerre",
+    ball=lambda n, a, x: x.laguerre_l(n, a),
 )

@@ -54,6 +54,7 @@ SETITEM = Primitive(
     ),
     jvps=(None, None),
     joint_jvp=_joint_jvp,
+    ball="objects",
 )
 
 

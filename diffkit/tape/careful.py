@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .recording import MULTIPLY, OUTPUT, Recording, untraced
+from .recording import MULTIPLY, OUTPUT, Recording, Tracer, untraced
 
 # Operations that move elements about: what is certain stays certain.
 _MOVES = {"reshape", "ravel", "transpose", "getitem", "expand_dims", "squeeze", "concatenate"}
@@ -35,7 +35,7 @@ def careful_sweep(
     certain: dict[int, Any] = {}
     for k in range(output, inputs - 1, -1):
         g, zeros = adjoints.pop(k, zero), certain.pop(k, None)
-        rule, y, parents, args, kwargs = _general(rows[k])
+        rule, y, parents, args, kwargs = general_form(rows[k])
         if g is zero or not parents:
             continue
         if rule is OUTPUT:
@@ -66,7 +66,7 @@ def careful_sweep(
     return [adjoints.get(k, zero) for k in range(inputs)]
 
 
-def _general(row: tuple[Any, ...]) -> tuple[Any, ...]:
+def general_form(row: tuple[Any, ...]) -> tuple[Any, ...]:
     """A row of either form in the general one."""
     rule, y, i, a, j, b = row
     if j is None:
@@ -79,7 +79,7 @@ def _certain_zeros(
 ) -> Any:
     """The mask of an argument's cotangent, in the result's shape; None if nothing is certain."""
     mask = zeros
-    if rule is MULTIPLY and parents[1 - n] < 0:
+    if rule is MULTIPLY and parents[1 - n] < 0 and type(args[1 - n]) is not Tracer:
         mask = _either(mask, np.equal(untraced(args[1 - n]), 0), y)
     elif rule.name == "where":
         taken = np.asarray(untraced(args[0]), bool)

@@ -339,7 +339,7 @@ def forward_sweep(
     for rule, y, i, a, j, b in islice(rows, len(seeds), output + 1):
         if j is None:
             try:
-                tangents.append(_push(rule, y, i, a, b, tangents, careful))
+                tangents.append(push_row(rule, y, i, a, b, tangents, careful))
             except Exception as error:
                 add_note(error, rows, len(tangents), "forward")
                 raise
@@ -362,7 +362,7 @@ def _is_zero(t: Any) -> bool:
     return type(t) is float and t == 0.0
 
 
-def _push(
+def push_row(
     rule: Any, y: Any, parents: Any, args: Any, kwargs: Any, tangents: list[Any], careful: bool
 ) -> Any:
     active: list[Any] = [ZERO if p < 0 else tangents[p] for p in parents]
