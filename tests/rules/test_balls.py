@@ -141,11 +141,11 @@ def test_every_ball_form_encloses_the_value(rule: Any) -> None:
 
 def _doubles(rows: Any) -> list[float]:
     """The constants of a recording that no exact number stands behind."""
-    from diffkit.tape.careful import _general
+    from diffkit.tape.careful import general_form
 
     found = []
     for row in rows:
-        _, _, parents, args, _ = _general(row)
+        _, _, parents, args, _ = general_form(row)
         for p, a in zip(
             parents if isinstance(parents, tuple) else (parents,), args or (), strict=False
         ):
