@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DomainError, NonFiniteError, ShapeError, UnsupportedError
+from ..errors import DomainError, NonFiniteError, NonNumericError, ShapeError, UnsupportedError
 from ..tape import gather, numeric, untraced
 
 Point = Any
@@ -243,6 +243,11 @@ def require_scalar(y: Value, operator: str) -> None:
         raise ShapeError(
             f"{operator} needs a function that returns one number, but f(x) has shape "
             f"{np.shape(y)}; use jacobian, or reduce the result, with np.sum for example"
+        )
+    if type(y) is not float and np.asarray(untraced(y)).dtype.kind == "c":
+        raise NonNumericError(
+            f"{operator} needs a function that returns a real number, but f(x) is complex; take "
+            f"np.real or np.abs of it, or use jacobian"
         )
 
 

@@ -92,9 +92,24 @@ elementwise(
 # Hyperbolic functions
 elementwise(np.sinh, lambda t, y, x: t * np.cosh(x), sympy="sinh", ball="sinh")
 elementwise(np.cosh, lambda t, y, x: t * np.sinh(x), sympy="cosh", ball="cosh")
-# 1 - y*y would lose every digit once tanh has rounded to 1; cosh**2 would overflow too early.
-elementwise(np.tanh, lambda t, y, x: t / (c := np.cosh(x)) / c, sympy="tanh",
-            ball="tanh")  # fmt: skip
+
+
+# The derivative of tanh is 1 / cosh**2. As 1 - y*y it would lose every digit once tanh has rounded
+# to 1, and as a quotient it would overflow, and its own derivative with it.
+def _sech_squared(x):
+    if np.iscomplexobj(x):
+        return 1 / np.cosh(x) ** 2
+    e = np.exp(-2.0 * np.abs(x))
+    return 4.0 * e / (1.0 + e) ** 2
+
+
+sech_squared = elementwise(
+    _sech_squared,
+    lambda t, y, x: t * (-2.0 * y * np.tanh(x)),
+    sympy=lambda sp, x: 1 / sp.cosh(x) ** 2,
+    ball=lambda x: 1 / x.cosh() ** 2,
+)
+elementwise(np.tanh, lambda t, y, x: t * sech_squared(x), sympy="tanh", ball="tanh")
 elementwise(np.arcsinh, lambda t, y, x: t / np.sqrt(x * x + 1), sympy="asinh", ball="asinh")
 # One root of the product would be on the wrong branch in the left half of the complex plane.
 elementwise(np.arccosh, lambda t, y, x: t / np.sqrt(x - 1) / np.sqrt(x + 1), sympy="acosh",

@@ -15,7 +15,8 @@ import numpy as np
 
 from ..errors import TracerConversionError
 from ..rules import Primitive, linear
-from .recording import GETITEM, Tracer, gather, innermost, tracer
+from .constants import kept
+from .recording import GETITEM, Tracer, gather, innermost, regrouped, tracer
 
 
 def _assigned(x: Any, value: Any, *index: Any) -> Any:
@@ -50,12 +51,24 @@ SETITEM = Primitive(
     _assigned,
     vjps=(
         lambda g, y, x, value, *index: cleared(g, *index),
-        lambda g, y, x, value, *index: GETITEM(g, *index),
+        lambda g, y, x, value, *index: _read_back(g, y, index),
     ),
     jvps=(None, None),
     joint_jvp=_joint_jvp,
     ball="objects",
 )
+
+
+def _read_back(g: Any, y: Any, index: tuple[Any, ...]) -> Any:
+    """The cotangent of what was assigned: where an element was named twice, the last one wins."""
+    part = GETITEM(g, *index)
+    lists = [k for k in index if isinstance(k, (list, np.ndarray)) and np.asarray(k).dtype != bool]
+    if not lists:
+        return part
+    numbers = np.arange(np.size(part)).reshape(np.shape(part))
+    seen = np.zeros(np.shape(y), int)
+    seen[index] = numbers
+    return np.where(seen[index] == numbers, part, 0.0)
 
 
 def setitem(target: Tracer, index: Any, value: Any) -> None:
@@ -65,6 +78,12 @@ def setitem(target: Tracer, index: Any, value: Any) -> None:
     key = index if type(index) is tuple else (index,)
     if isinstance(value, (list, tuple)):
         value = gather(value)
+    value = regrouped(value)
+    if np.dtype(target.dtype).kind in "biu" and type(value) is Tracer and value.dtype.kind in "fc":
+        raise TracerConversionError(
+            "a traced value is assigned to an array of whole numbers, which would cut it off; make "
+            "the array with dtype=float"
+        )
     _become(target, _store(target, value, key), changed_by=None)
 
 
@@ -97,6 +116,8 @@ def _store(target: Tracer, value: Any, key: tuple[Any, ...]) -> Tracer:
     array[key] = plain
     # The rules need the shape and dtype of the array alone, so the row must not keep it.
     shell = np.broadcast_to(array.dtype.type(0), array.shape)
+    key = tuple([kept(rows.constants, k) for k in key])
+    plain = kept(rows.constants, plain)
     parents = (target.index, value.index if type(value) is Tracer else -1, *(-1 for _ in key))
     rows.append((SETITEM, shell, parents, (shell, plain, *key), None, {}))
     return tracer(rows, array)

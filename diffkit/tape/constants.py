@@ -15,26 +15,36 @@ import numpy as np
 from ..errors import ChangedConstantError
 
 SHORT = 256  # elements up to which a copy costs less than a note
-SUMMED = 1 << 14  # elements up to which all of them go into the note
-SAMPLES = 64  # elements of a longer array that do, evenly spread
+SAMPLES = 64  # elements that go into the note of a longer array, beside the sum of all
 
 
-def kept(constants: dict[int, tuple[Any, bytes]], array: Any) -> Any:
-    """The array to put into a row: a copy, or the array itself with a note of its content.
+def kept(constants: dict[int, tuple[Any, bytes]], value: Any) -> Any:
+    """What to put into a row for a constant: a copy, or an array itself with a note of its content.
 
     Raises:
-        ChangedConstantError: it has changed since it was first used.
+        ChangedConstantError: the array has changed since it was first used.
     """
-    if not array.flags.writeable or array.dtype.kind not in "biufc":
-        return array
-    if array.size <= SHORT:
-        return array.copy()
-    key = id(array)
+    if type(value) is list:
+        return [kept(constants, v) for v in value]
+    if type(value) is not np.ndarray or value.dtype.kind not in "biufc" or not _may_change(value):
+        return value
+    if value.size <= SHORT:
+        return value.copy()
+    key = id(value)
     if key not in constants:
-        constants[key] = array, _note(array)
-    elif _note(array) != constants[key][1]:
-        raise _changed(array)
-    return array
+        constants[key] = value, _note(value)
+    elif _note(value) != constants[key][1]:
+        raise _changed(value)
+    return value
+
+
+def _may_change(array: Any) -> bool:
+    """Whether an array, or what it is a view of, can be written to."""
+    while type(array) is np.ndarray:
+        if array.flags.writeable:
+            return True
+        array = array.base
+    return array is not None
 
 
 def require_unchanged(noted: Iterable[tuple[Any, bytes]]) -> None:
@@ -50,9 +60,8 @@ def require_unchanged(noted: Iterable[tuple[Any, bytes]]) -> None:
 
 def _note(array: Any) -> bytes:
     sample = array.flat[:: max(1, array.size // SAMPLES)]
-    if array.size > SUMMED:
-        return sample.tobytes()
-    return sample.tobytes() + np.add.reduce(array, axis=None).tobytes()
+    with np.errstate(all="ignore"):
+        return sample.tobytes() + np.add.reduce(array, axis=None).tobytes()
 
 
 def _changed(array: Any) -> ChangedConstantError:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any
 
+import numpy as np
+
 from ..errors import MissingRuleError, TracerConversionError
 from ..rules.primitive import EVERY, EveryArgument, Primitive, Rule
 from .record import record
-from .recording import Tracer, apply, gather, numeric
+from .recording import Tracer, apply, gather, numeric, positional
 from .sweeps import ZERO, filled, forward_sweep, reverse_sweep
 
 
@@ -40,6 +42,8 @@ class CustomPrimitive:
         return self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if any(type(v) is Tracer for v in kwargs.values()):
+            args, kwargs = positional(self._fn, args, kwargs)
         return self._rule(*args, **kwargs)
 
     def __repr__(self) -> str:
@@ -49,10 +53,19 @@ class CustomPrimitive:
         name = self._fn.__name__
         return Primitive(
             name,
-            self._fn,
+            _on_copies(self._fn),
             jvps=self._jvps or EveryArgument(_missing(name, "defjvp", "forward")),
             vjps=self._vjps or EveryArgument(_missing(name, "defvjp", "reverse")),
         )
+
+
+def _on_copies(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, called with arrays of its own: those that it is given are on the tape."""
+
+    def on_copies(*args: Any, **kwargs: Any) -> Any:
+        return fn(*[a.copy() if type(a) is np.ndarray else a for a in args], **kwargs)
+
+    return on_copies
 
 
 def _missing(name: str, method: str, mode: str) -> Callable[..., Any]:
@@ -96,7 +109,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     def forward(*args: Any) -> Any:
-        y = gather(f(*args))
+        y = gather(_on_copies(f)(*args))
         if type(y) is Tracer and not any(type(a) is Tracer for a in args):
             raise TracerConversionError(
                 f"{rule.name} is checkpointed but uses a traced value that is not among its "

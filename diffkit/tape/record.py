@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .recording import Recording, Tracer, gather
+from .recording import Recording, Tracer, gather, unusable
 
 
 def record(
@@ -27,9 +27,14 @@ def record(
     """
     rows = Recording(complete)
     rows.program = f, inputs
-    y = f(*[rows.input(value) for value in inputs])
-    if type(y) is not Tracer:
-        y = gather(y)
+    try:
+        y = f(*[rows.input(value) for value in inputs])
+        if type(y) is not Tracer:
+            y = gather(y)
+    finally:
+        rows.open = False
     if type(y) is Tracer and y.tape is rows:
         return rows, y.value, y.index
+    if type(y) is Tracer and not y.tape.open:
+        raise unusable(y.tape)
     return rows, y, -1

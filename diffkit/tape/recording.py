@@ -24,6 +24,7 @@ import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from math import isfinite
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -66,9 +67,11 @@ class Recording(list[tuple[Any, ...]]):
         program: the function that was recorded, and its inputs.
         views: the tracers that stand for views of others; see ``assignment``.
         constants: the plain arrays that rows refer to, by identity; see ``constants``.
+        open: whether the function is still running; its tracers mean nothing afterwards.
+        thread: the thread that records; rows of two threads would get into each other's way.
     """
 
-    __slots__ = ("complete", "constants", "level", "program", "views")
+    __slots__ = ("complete", "constants", "level", "open", "program", "thread", "views")
     program: tuple[Callable[..., Any], Any]
 
     def __init__(self, complete: bool = False) -> None:
@@ -76,6 +79,8 @@ class Recording(list[tuple[Any, ...]]):
         self.complete = complete
         self.views: list[weakref.ref[Tracer]] = []
         self.constants: dict[int, tuple[Any, bytes]] = {}
+        self.open = True
+        self.thread = get_ident()
 
     def input(self, value: Any) -> Tracer:
         """Add an independent variable."""
@@ -109,9 +114,11 @@ def numeric(value: Any, name: str = "x") -> Any:
         return float(value)
     if kind is np.ndarray and value.dtype is FLOAT64 and value.ndim:
         return value
+    if isinstance(value, np.ma.MaskedArray):
+        raise NonNumericError(f"{name} is a masked array; fill it first, with x.filled(0.0) say")
     array = np.asarray(value)
     if array.dtype.kind == "O" and any(type(v) is Tracer for v in array.flat):
-        return _regrouped(array)
+        return regrouped(array)
     if array.dtype.kind in "iu":
         array = array.astype(float)
     if array.dtype.kind not in "fc":
@@ -173,11 +180,31 @@ def innermost(args: Iterable[Any]) -> Any:
     for arg in args:
         if type(arg) is Tracer and (rows is None or arg.tape.level > rows.level):
             rows = arg.tape
+    if rows is not None and (not rows.open or rows.thread != get_ident()):
+        raise unusable(rows)
     return rows
+
+
+def unusable(rows: Recording) -> TracerConversionError:
+    """The error for a tracer that is used after its recording, or by another thread."""
+    if rows.open:
+        return TracerConversionError(
+            "a traced value is used by another thread than the one that records it; run the "
+            "function in one thread, or differentiate in each thread"
+        )
+    return TracerConversionError(
+        "a traced value was kept beyond the call that it belongs to, in a cache or a global say, "
+        "and its derivative is gone; compute it anew in each call"
+    )
 
 
 def apply(rule: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Evaluate a primitive and record it in the innermost recording among its arguments."""
+    kinds = [*map(type, args)]
+    if np.ndarray in kinds and any(type(a) is np.ndarray and a.dtype.kind == "O" for a in args):
+        args = tuple(map(regrouped, args))  # np.array([tracer, ...])
+    if kwargs and Tracer in map(type, kwargs.values()):
+        raise _no_rule(f"{rule.name} with a traced keyword argument")
     rows = innermost(args)
     if rows is None:
         return rule.fn(*args, **kwargs)
@@ -187,21 +214,17 @@ def apply(rule: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
         if type(value) is Tracer:
             y = apply(rule, values, kwargs)
             break
-        if type(value) is np.ndarray and value.dtype.kind == "O":  # np.array([tracer, ...])
-            return apply(rule, tuple(map(_regrouped, args)), kwargs)
     else:
         y = plain(rule.fn(*values, **kwargs))
     if not (rule.vjps or rows.complete):
         return y
     if rule.vjps and len(rule.vjps) < len(args):
         _require_constant(rule, parents, values)
-    if np.ndarray in map(type, args):
-        values = tuple(
-            [
-                kept(rows.constants, v) if p < 0 and type(v) is np.ndarray else v
-                for p, v in zip(parents, values, strict=True)
-            ]
-        )
+    if np.ndarray in kinds or list in kinds:
+        pairs = zip(parents, values, strict=True)
+        values = tuple([v if p >= 0 else kept(rows.constants, v) for p, v in pairs])
+    if kwargs:
+        kwargs = {name: kept(rows.constants, v) for name, v in kwargs.items()}
     # Sweeps rely on numbers that no operation of the scalar form divides by zero.
     finite = type(y) is float and isfinite(y)
     if finite and rule.elementwise and not kwargs and _are_numbers(rule, values):
@@ -246,7 +269,7 @@ def untraced(value: Any) -> Any:
     return value
 
 
-def _regrouped(arg: Any) -> Any:
+def regrouped(arg: Any) -> Any:
     """An array of objects, some of which are tracers, as one tracer."""
     if type(arg) is np.ndarray and arg.dtype.kind == "O":
         return np.reshape(np.stack(list(arg.flat)), arg.shape)
@@ -280,7 +303,7 @@ def _outputs(rows: Recording, values: Any) -> Any:
     return type(values)(*parts) if hasattr(values, "_fields") else type(values)(parts)
 
 
-def _positional(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def positional(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Move tracers that were passed by keyword into the positional arguments."""
     import inspect
 
@@ -293,7 +316,7 @@ def _positional(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     rest = {n: v for n, v in kwargs.items() if n not in moved}
     left = [n for n, v in rest.items() if type(v) is Tracer]
     if left:
-        raise _no_rule(f"numpy.{fn.__name__} with a traced {left[0]}")
+        raise _no_rule(f"{fn.__name__} with a traced {left[0]}")
     return given, rest
 
 
@@ -359,7 +382,7 @@ class Tracer:
         rule = RULES.get(fn)
         if rule is not None:
             if any(type(v) is Tracer for v in kwargs.values()):
-                args, kwargs = _positional(fn, args, kwargs)
+                args, kwargs = positional(fn, args, kwargs)
             return apply(rule, _gathered(args), kwargs)
         if fn in COMPOSITES:
             return COMPOSITES[fn](*args, **kwargs)
@@ -419,6 +442,18 @@ class Tracer:
     def __repr__(self) -> str:
         return f"Tracer({self.value!r})"
 
+    def __format__(self, spec: str) -> str:
+        return format(untraced(self), spec)
+
+    def __copy__(self) -> Any:
+        return np.copy(self) if self.shape else self
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.__copy__()
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a traced value cannot be pickled; it lives in one call of one process")
+
     # Operators; those of arithmetic are in arithmetic.py
 
     def __neg__(self) -> Any:
@@ -429,7 +464,7 @@ class Tracer:
         return apply(NEGATIVE, (self,), {})
 
     def __pos__(self) -> Any:
-        return self
+        return np.positive(self)
 
     def __abs__(self) -> Any:
         return np.absolute(self)
@@ -451,6 +486,14 @@ class Tracer:
 
     def __rfloordiv__(self, other: Any) -> Any:
         return np.floor_divide(other, self)
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return np.floor_divide(other, self), np.remainder(other, self)
+
+    def __xor__(self, other: Any) -> Any:
+        return np.logical_xor(self, other)
+
+    __rxor__ = __xor__
 
     def __divmod__(self, other: Any) -> Any:
         return np.floor_divide(self, other), np.remainder(self, other)
@@ -524,6 +567,8 @@ class Tracer:
 
     def __or__(self, other: Any) -> Any:
         return np.logical_or(self, other)
+
+    __rand__, __ror__ = __and__, __or__
 
     def __invert__(self) -> Any:
         return np.logical_not(self)

@@ -231,7 +231,8 @@ def _unassign(
     target, source = parents[:2]
     key = args[2:]
     if source >= 0:
-        _accumulate(adjoints, owned, source, like(np.array(g[key]), args[1]))
+        part = np.array(SETITEM.vjps[1](g, args[0], None, None, *key))  # type: ignore[misc]
+        _accumulate(adjoints, owned, source, like(part, args[1]))
     g[key] = 0.0
     _accumulate(adjoints, owned, target, g)
     owned.add(target)

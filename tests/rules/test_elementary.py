@@ -10,6 +10,7 @@ import pytest
 
 import diffkit as dk
 from diffkit.rules import elementary
+from diffkit.rules.elementary import sech_squared
 
 from .rule_checker import Case, check_rule
 
@@ -35,6 +36,7 @@ PAIRS = [(X, A), (X, B), (B, X), (X, S), (T, A), (T, S), (X[:, :1], B)]
 ACTIVE = [(0, 1), (0,), (1,)]
 
 CASES = [
+    *(Case(sech_squared, (x,), key=sech_squared.fn) for x in (np.array([-1.2, 0.0, 0.7]), 0.4)),
     *(Case(fn, (x,), step=5e-3) for fn in EVERYWHERE for x in (X, A, T)),
     *(Case(fn, (x,), step=5e-3) for fn in POSITIVE for x in (A, S)),
     *(Case(fn, (x,), step=2e-3, tolerance=1e-6) for fn in INSIDE for x in (X, T)),
@@ -174,3 +176,13 @@ def test_absolute_of_complex_numbers() -> None:
     np.testing.assert_allclose(
         dk.gradient(lambda z: np.sum(np.absolute(z)), np.array([3 + 4j, 0j])), [0.6 - 0.8j, 0.0]
     )
+
+
+def test_tanh_saturates_to_any_order_without_a_warning() -> None:
+    for x in (20.0, 400.0, 1000.0, -1000.0):
+        first = dk.derivative(np.tanh, x)
+        # 1/cosh(x)**2 = 4 exp(-2|x|) / (1 + exp(-2|x|))**2
+        assert first == pytest.approx(4 * np.exp(-2 * abs(x)), rel=1e-12, abs=0.0)
+        assert dk.second_derivative(np.tanh, x) == pytest.approx(
+            -2 * np.sign(x) * first, rel=1e-12, abs=0.0
+        )

@@ -137,3 +137,54 @@ def test_assigning_a_complex_value_to_a_real_array_is_refused() -> None:
 
     with pytest.raises(TypeError, match="complex"):
         dk.gradient(f, X)
+
+
+def test_where_an_element_is_named_twice_the_last_assignment_wins() -> None:
+    def plain(x):
+        y = np.zeros_like(x)
+        y[[0, 0]] = x[:2]
+        return np.sum(y)
+
+    def the_classic_surprise(x):
+        y = np.zeros(2, like=x)
+        y[np.array([0, 0, 1])] += x
+        return y @ y
+
+    for backend in ("forward", "reverse"):
+        np.testing.assert_array_equal(dk.gradient(plain, X, backend=backend), [0.0, 1.0, 0.0])
+        g = dk.gradient(the_classic_surprise, X, backend=backend)
+        np.testing.assert_allclose(g, [0.0, 2 * X[1], 2 * X[2]])
+    np.testing.assert_allclose(dk.hessian(the_classic_surprise, X), np.diag([0.0, 2.0, 2.0]))
+
+
+def test_a_mask_that_is_used_again_is_seen_as_it_was() -> None:
+    def f(x):
+        mask = np.zeros(3, bool)
+        y = x * 2
+        for k in range(2):
+            mask[:] = False
+            mask[k] = True
+            y[mask] = 0.0
+        return np.sum(y)
+
+    for backend in ("forward", "reverse"):
+        np.testing.assert_array_equal(dk.gradient(f, X, backend=backend), [0.0, 0.0, 2.0])
+
+
+def test_plus_makes_a_copy() -> None:
+    def f(x):
+        y = +x
+        y[0] = 0.0
+        return np.sum(x * x)
+
+    np.testing.assert_allclose(dk.gradient(f, X), 2 * X)
+
+
+def test_assigning_to_whole_numbers_is_refused() -> None:
+    def f(x):
+        y = np.zeros_like(x, dtype=int)
+        y[0] = x[0] * 1.7
+        return np.sum(y) * 1.0
+
+    with pytest.raises(TracerConversionError, match="dtype=float"):
+        dk.gradient(f, X)

@@ -51,3 +51,50 @@ def test_arrays_that_stay_may_be_used_as_often_as_one_likes() -> None:
 
     expected = [3 * data.sum(), 3 * np.cos(data + 2.0).sum()]
     np.testing.assert_allclose(dk.gradient(f, np.array([1.0, 2.0])), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("backend", ["forward", "reverse"])
+def test_lists_masks_and_views_are_seen_as_they_were(backend) -> None:
+    def with_a_list(x):
+        c = [1.0, 1.0, 1.0]
+        s = np.sum(x * c)
+        c[0] = 50.0
+        return s
+
+    def with_an_index(x):
+        i = [0, 1]
+        s = np.sum(x[i])
+        i[0] = 2
+        return s
+
+    def with_a_mask(x):
+        m = np.array([True, False, True])
+        s = np.sum(x, where=m)
+        m[:] = True
+        return s
+
+    def with_a_broadcast_view(x):
+        w = np.ones(3)
+        y = np.broadcast_to(w, (2, 3)) * x
+        w[:] = 7.0
+        return np.sum(y) / 2
+
+    expected = {
+        with_a_list: [1, 1, 1],
+        with_an_index: [1, 1, 0],
+        with_a_mask: [1, 0, 1],
+        with_a_broadcast_view: [1, 1, 1],
+    }
+    for f, g in expected.items():
+        np.testing.assert_array_equal(dk.gradient(f, np.ones(3), backend=backend), g)
+
+
+def test_a_change_of_one_element_of_a_large_array_is_noticed() -> None:
+    def f(x):
+        work = np.ones(20_000)
+        y = x[0] * work
+        work[5] = 100.0
+        return np.sum(y)
+
+    with pytest.raises(ChangedConstantError):
+        dk.gradient(f, np.ones(3))

@@ -107,3 +107,27 @@ def test_checkpointed_pieces_need_less_memory() -> None:
 def test_a_checkpoint_that_closes_over_a_traced_value_is_refused() -> None:
     with pytest.raises(TracerConversionError, match="argument"):
         dk.gradient(lambda x: dk.checkpoint(lambda s: s * x[0])(2.0 * x[1]), X)
+
+
+def test_a_traced_keyword_reaches_its_rule() -> None:
+    @dk.primitive
+    def scaled(a, s=1.0):
+        return a * s
+
+    scaled.defvjp(lambda g, y, a, s=1.0: g * s, lambda g, y, a, s=1.0: g * a)
+    g = dk.gradient(lambda x: np.sum(scaled(x, s=x[0])), X)
+    np.testing.assert_allclose(g, [X[0] + X.sum(), X[0], X[0]])
+
+
+def test_a_function_that_changes_its_argument_does_not_change_the_tape() -> None:
+    def double(t):
+        t *= 2.0
+        return t
+
+    x = X.copy()
+    np.testing.assert_allclose(dk.gradient(lambda a: np.sum(dk.checkpoint(double)(a)), x), 2.0)
+    np.testing.assert_array_equal(x, X)
+
+    own = dk.primitive(double).defvjp(lambda g, y, x: 2.0 * g)
+    np.testing.assert_allclose(dk.gradient(lambda a: np.sum(own(a) * a), x), 4 * X)
+    np.testing.assert_array_equal(x, X)

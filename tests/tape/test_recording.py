@@ -219,3 +219,65 @@ def test_a_zero_that_merely_happens_is_not_taken_for_certain() -> None:
             assert np.isnan(slope) or slope == 1.0
             assert dk.derivative(np.sqrt, 0.0, backend=backend) == np.inf
             assert dk.derivative(np.cbrt, 0.0, backend=backend) == np.inf
+
+
+def test_arrays_of_tracers_inside_a_nested_derivative() -> None:
+    """A Hessian records the recording: arrays of inner tracers must not pass for constants."""
+
+    def f(x):
+        return np.dot(x[:2], np.array([x[0] ** 2, 1.0])) + np.sum(x[:2] * np.array([x[0], x[1]]))
+
+    expected = np.diag([6 * X[0] + 2.0, 2.0, 0.0])
+    for backend in ("forward", "reverse"):
+        np.testing.assert_allclose(dk.hessian(f, X, backend=backend), expected, atol=1e-14)
+
+    def joined(x):
+        return np.sum(np.concatenate([x[:1], np.array([x[0] ** 2, 1.0])]))
+
+    np.testing.assert_allclose(dk.hessian(joined, X), np.diag([2.0, 0.0, 0.0]))
+
+
+def test_a_value_kept_from_an_earlier_call_is_refused() -> None:
+    cache = {}
+
+    def f(x):
+        return cache.setdefault("c", x[0] ** 2) * x[1]
+
+    assert dk.gradient(f, X)[1] == X[0] ** 2
+    with pytest.raises(TracerConversionError, match="cache"):
+        dk.gradient(f, X)
+    with pytest.raises(TracerConversionError, match="cache"):
+        dk.gradient(lambda x: cache["c"], X)
+
+
+def test_a_deep_copy_is_a_copy_and_a_pickle_is_refused() -> None:
+    import copy
+    import pickle
+
+    np.testing.assert_allclose(dk.gradient(lambda x: np.sum(copy.deepcopy(x) ** 2), X), 2 * X)
+    with pytest.raises(TypeError, match="pickled"):
+        dk.gradient(lambda x: pickle.loads(pickle.dumps(x))[0], X)
+
+
+def test_another_thread_may_not_write_on_the_tape() -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    def f(x):
+        with ThreadPoolExecutor(2) as pool:
+            return sum(pool.map(lambda k: np.sum(x * k), range(2)))
+
+    with pytest.raises(TracerConversionError, match="thread"):
+        dk.gradient(f, X)
+
+
+def test_what_a_gradient_cannot_be_taken_of() -> None:
+    with pytest.raises(NonNumericError, match="real"):
+        dk.gradient(lambda x: x[0] * 1j, X)
+    with pytest.raises(NonNumericError, match="masked"):
+        dk.gradient(np.sum, np.ma.array([1.0, 2.0], mask=[0, 1]))
+
+
+def test_a_traced_value_can_be_formatted() -> None:
+    shown = []
+    dk.gradient(lambda x: shown.append(f"{x[0]:.3f}") or x[0], X)
+    assert shown == ["1.200"]
