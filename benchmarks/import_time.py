@@ -1,4 +1,4 @@
-"""What `import diffkit` costs on top of `import numpy`, as a fraction of `import numpy`.
+"""What diffkit costs on top of `import numpy`, as a fraction of `import numpy`.
 
     python benchmarks/import_time.py
 
@@ -22,12 +22,19 @@ def seconds(code: str) -> float:
 
 
 def main(rounds: int = 21) -> None:
-    """Print the ratio with its spread."""
-    codes = ["pass", "import numpy", "import diffkit"]
-    empty, numpy, diffkit = np.array([[seconds(c) for c in codes] for _ in range(rounds)]).T
-    low, mid, high = np.quantile((diffkit - numpy) / (numpy - empty), [0.1, 0.5, 0.9])
-    print(f"import numpy: {np.median(numpy - empty) * 1e3:.0f} ms")
-    print(f"import diffkit on top of it: {mid:.2f} ({low:.2f}-{high:.2f}) of that; aim 0.5")
+    """Print the ratios with their spread."""
+    codes = [
+        "pass",
+        "import numpy",
+        "import numpy, diffkit",
+        "import numpy, diffkit; diffkit.gradient(numpy.sum, numpy.ones(3))",
+    ]
+    taken = np.array([[seconds(c) for c in codes] for _ in range(rounds)]).T
+    numpy = taken[1] - taken[0]
+    print(f"import numpy: {np.median(numpy) * 1e3:.0f} ms")
+    for what, total in zip(("import diffkit", "and a first gradient"), taken[2:], strict=True):
+        low, mid, high = np.quantile((total - taken[1]) / numpy, [0.1, 0.5, 0.9])
+        print(f"{what}, on top of it: {mid:.2f} ({low:.2f} to {high:.2f}) of that")
 
 
 if __name__ == "__main__":

@@ -4,71 +4,97 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import errors
-from ._backends import Backend, backends
-from ._function import Function, function
-from .operators import (
-    derivative,
-    gradient,
-    hessian,
-    hvp,
-    jacobian,
-    jvp,
-    prepare,
-    second_derivative,
-    value_and_derivative,
-    value_and_gradient,
-    value_and_hessian,
-    value_and_hvp,
-    value_and_jacobian,
-    value_and_jvp,
-    value_and_second_derivative,
-    value_and_vjp,
-    vjp,
-)
-
 if TYPE_CHECKING:
+    from . import errors
+    from ._backends import Backend, backends
     from ._backends.complex_step import ComplexStep
     from ._backends.estimate import Estimate
     from ._backends.finite_difference import FiniteDifference
     from ._backends.reverse import Reverse
     from ._backends.symbolic import Symbolic
+    from ._check import check_gradient
     from ._compare import Comparison, compare
+    from ._function import Function, function
     from ._problems import problems
+    from ._verdict import Verdict
     from .measure.reference import Reference, reference
+    from .operators import (
+        derivative,
+        gradient,
+        hessian,
+        hvp,
+        jacobian,
+        jvp,
+        prepare,
+        second_derivative,
+        value_and_derivative,
+        value_and_gradient,
+        value_and_hessian,
+        value_and_hvp,
+        value_and_jacobian,
+        value_and_jvp,
+        value_and_second_derivative,
+        value_and_vjp,
+        vjp,
+    )
     from .tape.custom import checkpoint, primitive
     from .tape.tape import Tape, trace
 
 __version__ = "0.1.0"
 
-# Loaded when first asked for, so that `import diffkit` costs little more than NumPy.
-_LAZY = {
+# Everything is loaded when it is first asked for: `import diffkit` costs next to nothing, and a
+# program pays for what it uses.
+_MODULES = ("errors", "testing")
+_HOME = {
+    "Backend": "_backends",
     "Comparison": "_compare",
     "ComplexStep": "_backends.complex_step",
     "Estimate": "_backends.estimate",
     "FiniteDifference": "_backends.finite_difference",
+    "Function": "_function",
     "Reference": "measure.reference",
     "Reverse": "_backends.reverse",
     "Symbolic": "_backends.symbolic",
     "Tape": "tape.tape",
+    "Verdict": "_verdict",
+    "backends": "_backends",
+    "check_gradient": "_check",
     "checkpoint": "tape.custom",
     "compare": "_compare",
+    "derivative": "operators",
+    "function": "_function",
+    "gradient": "operators",
+    "hessian": "operators",
+    "hvp": "operators",
+    "jacobian": "operators",
+    "jvp": "operators",
+    "prepare": "operators",
     "primitive": "tape.custom",
     "problems": "_problems",
     "reference": "measure.reference",
-    "testing": "testing",
+    "second_derivative": "operators",
     "trace": "tape.tape",
+    "value_and_derivative": "operators",
+    "value_and_gradient": "operators",
+    "value_and_hessian": "operators",
+    "value_and_hvp": "operators",
+    "value_and_jacobian": "operators",
+    "value_and_jvp": "operators",
+    "value_and_second_derivative": "operators",
+    "value_and_vjp": "operators",
+    "vjp": "operators",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module 'diffkit' has no attribute {name!r}")
     from importlib import import_module
 
-    module = import_module(f".{_LAZY[name]}", __name__)
-    value = module if name == "testing" else getattr(module, name)
-    globals()[name] = value
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
+    if name not in _HOME:
+        raise AttributeError(f"module 'diffkit' has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    globals()[name] = value  # the next time it is found without this function
     return value
 
 
@@ -87,7 +113,9 @@ __all__ = [
     "Reverse",
     "Symbolic",
     "Tape",
+    "Verdict",
     "backends",
+    "check_gradient",
     "checkpoint",
     "compare",
     "derivative",

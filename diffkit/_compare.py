@@ -1,122 +1,58 @@
-"""All backends on one function at one point, in one table."""
+"""All backends on one function at one point or over many, in one table."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ._backends import Backend, backends, resolve
-from .errors import DiffkitError, ShapeError
+from ._backends.base import evaluate
+from ._comparison import Comparison, Row
+from ._recommend import recommend
+from .errors import DerivativeWarning, DiffkitError, ShapeError
+from .measure.cost import Spread, interleaved, peak_memory
 from .nests import NESTS
 from .operators import operator as operator_named
+from .operators import prepare
+from .tape import numeric
+
+__all__ = ["Comparison", "Row", "compare"]
+
+_LONGEST_TAPE = 3000  # whose derivative is still recorded to count it
+_TIMING = 0.6  # seconds
 
 
 @dataclass(frozen=True)
-class Row:
-    """One backend's answer.
+class _Task:
+    """What every backend is asked for.
 
     Attributes:
-        backend: its name.
-        status: ``"ok"``, ``"unsupported"`` or ``"error"``.
-        value: the derivative, where there is one.
-        deviation: the largest absolute difference from the row that the comparison names as its
-            yardstick; None where there is no value.
-        seconds: the median time of one call.
-        evaluations: how often the user's function was called for one derivative.
-        reason: why there is no value.
+        f: the function.
+        args: its constants.
+        name: the operator.
+        points: the points, the first of which is timed.
+        vectors: the tangent or cotangent of ones that jvp, vjp and hvp are compared on.
     """
 
-    backend: str
-    status: str
-    value: Any = None
-    deviation: float | None = None
-    seconds: float | None = None
-    evaluations: int | None = None
-    reason: str = ""
+    f: Callable[..., Any]
+    args: tuple[Any, ...]
+    name: str
+    points: tuple[Any, ...]
+    vectors: tuple[Any, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        value = None if self.value is None else np.asarray(self.value).tolist()
-        return {**vars(self), "value": value}
+    def answer(self, backend: Backend, f: Callable[..., Any], point: Any) -> Any:
+        apply = operator_named(self.name)
+        return apply(f, point, *self.vectors, *self.args, backend=backend)
 
-
-@dataclass(frozen=True)
-class Comparison:
-    """A row for each backend.
-
-    Attributes:
-        function: the name of the function.
-        operator: what was computed.
-        point: where.
-        f_value: the value of the function.
-        f_seconds: the median time of one evaluation of f, taken in turn with the backends.
-        yardstick: the backend that deviations are taken from. It is another method's answer, not
-            the truth.
-        rows: the answers.
-    """
-
-    function: str
-    operator: str
-    point: Any
-    f_value: Any
-    f_seconds: float
-    yardstick: str
-    rows: tuple[Row, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            **vars(self),
-            "point": np.asarray(self.point).tolist(),
-            "f_value": np.asarray(self.f_value).tolist(),
-            "rows": [row.to_dict() for row in self.rows],
-        }
-
-    def __rich__(self) -> Any:
-        from rich import box
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(
-            box=box.SIMPLE_HEAD,
-            pad_edge=False,
-            title=Text(f"{self.operator} of {self.function} at x = {_shown(self.point)}"),
-            caption=Text(
-                f"f(x) = {_shown(self.f_value)}; difference: largest absolute difference from "
-                f"{self.yardstick}; time / f: in evaluations of f, {self.f_seconds * 1e6:.3g} µs "
-                f"each; calls: how often f was called"
-            ),
-        )
-        for heading in ("backend", "value", "difference", "time / f", "calls", "status"):
-            right = heading in ("difference", "time / f", "calls")
-            table.add_column(
-                heading,
-                justify="right" if right else "left",
-                no_wrap=heading not in ("value", "status"),
-                overflow="fold",
-            )
-        for row in self.rows:
-            table.add_row(*map(Text, self._cells(row)))
-        return table
-
-    def _cells(self, row: Row) -> tuple[str, ...]:
-        if row.value is None:
-            return row.backend, "", "", "", "", f"{row.status}: {row.reason}"
-        deviation = "(itself)" if row.backend == self.yardstick else f"{row.deviation:.2g}"
-        ratio = f"{row.seconds / self.f_seconds:.3g}" if row.seconds else ""
-        return row.backend, _shown(row.value), deviation, ratio, str(row.evaluations), row.status
-
-    def __str__(self) -> str:
-        from io import StringIO
-
-        from rich.console import Console
-
-        out = StringIO()
-        Console(file=out, width=110).print(self)
-        return out.getvalue().rstrip()
+    def prepared(self, backend: Backend) -> Callable[[], Any]:
+        g = prepare(operator_named(self.name), self.f, self.points[0], *self.args, backend=backend)
+        return partial(g, self.points[0], *self.vectors, *self.args)
 
 
 @np.errstate(all="ignore")  # a point outside the domain is told by an error, and once is enough
@@ -126,6 +62,8 @@ def compare(
     *args: Any,
     operator: str | None = None,
     backends: Iterable[str | Backend] | None = None,
+    points: Iterable[Any] = (),
+    digits: float = 8.0,
 ) -> Comparison:
     """Differentiate a function with every backend and put the answers side by side.
 
@@ -136,122 +74,222 @@ def compare(
         operator: the name of an operator; by default the one that suits f and x, which is
             derivative, gradient or jacobian.
         backends: names or configured backends; all by default.
+        points: further points, of the shape of x. Errors are the largest over all of them; the
+            value and the costs are those at x.
+        digits: correct digits that the recommendation asks for.
 
     Raises:
         UnknownNameError: an operator or backend of that name does not exist.
         DiffkitError: f cannot be evaluated at x.
     """
-    from ._backends.base import evaluate
-    from .tape import numeric
-
     if isinstance(x, NESTS):
         raise ShapeError("compare takes a number or an array x, got a nest")
     point = numeric(x)
     y = evaluate(lambda t: f(t, *args), point)
     name = operator or _suitable(point, y)
-    apply = operator_named(name)
-    chosen = [resolve(b) for b in _all() if b] if backends is None else [
-        resolve(b) for b in backends
-    ]  # fmt: skip
-    vectors = _vectors(name, point, y)
-
-    def call(backend: Backend, g: Callable[..., Any]) -> Any:
-        return apply(g, x, *vectors, *args, backend=backend)
-
-    answers = [_answer(backend, call, f) for backend in chosen]
-    working = [b for b, a in zip(chosen, answers, strict=True) if a.value is not None]
-    timed = _interleaved([partial(f, x, *args), *(partial(call, b, f) for b in working)])
-    seconds = dict(zip([b.name for b in working], timed[1:], strict=True))
-    yardstick = _yardstick([a for a in answers if a.value is not None])
+    task = _Task(f, args, name, (x, *points), _vectors(name, point, y))
+    operator_named(name)
+    chosen = [resolve(b) for b in (_all() if backends is None else backends)]
+    truths, reason = _truths(task)
+    rows = [_row(task, backend, truths) for backend in chosen]
+    rows, f_seconds = _costs(task, chosen, rows)
+    rows, yardstick = _deviations(rows)
+    truth = None if truths[0] is None else truths[0].value
+    known = truth if truth is not None else next((r.value for r in rows if r.value is not None), 0)
+    size = float(np.max(np.abs(known), initial=0.0))
+    n, m = int(np.size(point)), int(np.size(y))
+    best, why = recommend(rows, size, n, m, f_seconds, digits)
     return Comparison(
-        function=getattr(f, "__name__", "f"),
-        operator=name,
-        point=x,
-        f_value=y,
-        f_seconds=timed[0],
-        yardstick=yardstick.backend if yardstick else "none",
-        rows=tuple(_finished(a, yardstick, seconds) for a in answers),
-    )
+        function=getattr(f, "__name__", "f"), operator=name, point=x, points=len(task.points),
+        f_value=y, f_seconds=f_seconds, inputs=n, outputs=m, truth=truth, uncertified=reason,
+        yardstick=yardstick, rows=tuple(rows), recommended=best, recommendation=why,
+    )  # fmt: skip
 
 
 def _all() -> Iterable[str]:
-    return backends()
+    return [name for name, backend in backends().items() if backend]
 
 
 def _suitable(x: Any, y: Any) -> str:
-    if np.ndim(x) == 0 or (np.ndim(y) and np.shape(x) == np.shape(y)):
-        return "derivative" if np.ndim(x) == 0 else "jacobian"
+    if np.ndim(x) == 0:
+        return "derivative"
     return "jacobian" if np.ndim(y) else "gradient"
 
 
 def _vectors(operator: str, x: Any, y: Any) -> tuple[Any, ...]:
-    """The tangent or cotangent of ones that jvp, vjp and hvp are compared on."""
     if operator in ("jvp", "hvp"):
         return (np.ones(np.shape(x))[()],)
     return (np.ones(np.shape(y))[()],) if operator == "vjp" else ()
 
 
-def _answer(backend: Backend, call: Callable[..., Any], f: Callable[..., Any]) -> Row:
+# Accuracy
+
+
+def _truths(task: _Task) -> tuple[list[Any], str]:
+    """The certified derivative at each point, or None; and why not."""
+    found: list[Any] = []
+    reason = ""
+    for point in task.points:
+        try:
+            from .measure.reference import reference
+
+            arguments = (point, *task.vectors, *task.args)
+            found.append(reference(task.f, *arguments, operator=task.name, max_bits=1024))
+        except ModuleNotFoundError:
+            found.append(None)
+            reason = "nothing is certified: the certified reference is not installed"
+        except Exception as error:  # f may do anything to what it is called with
+            found.append(None)
+            text = " ".join(str(error).split()).split(";")[0][:100]
+            reason = f"nothing is certified: {text}"
+    return found, reason
+
+
+def _row(task: _Task, backend: Backend, truths: Sequence[Any]) -> Row:
+    row, ulps, errors, failures = Row(backend.name, "ok"), [], [], 0
+    for k, (point, truth) in enumerate(zip(task.points, truths, strict=True)):
+        found = _answer(task, backend, point)
+        failures += found.value is None
+        if k == 0:
+            row = found
+        elif found.status != "ok" and row.status == "ok":
+            row = replace(row, status=found.status, reason=f"at a further point: {found.reason}")
+        if truth is not None and found.value is not None:
+            ulps.append(_largest(truth.ulps(found.value)))
+            errors.append(_largest(truth.absolute(found.value)))
+    estimated = _estimated(task, backend) if row.value is not None else None
+    return replace(
+        row,
+        ulps=_largest(ulps) if ulps else None,
+        error=_largest(errors) if errors else None,
+        estimated=estimated,
+        failures=failures,
+        size=_size(task, backend) if row.value is not None else None,
+    )
+
+
+def _largest(values: Any) -> float:
+    """The largest; NaN if any is."""
+    return float(np.max(np.asarray(values, dtype=float), initial=0.0))
+
+
+def _answer(task: _Task, backend: Backend, point: Any) -> Row:
     calls = 0
 
     def counted(*args: Any) -> Any:
         nonlocal calls
         calls += 1
-        return f(*args)
+        return task.f(*args)
 
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DerivativeWarning)
+        try:
+            value = task.answer(backend, counted, point)
+        except DiffkitError as error:
+            status = "unsupported" if isinstance(error, NotImplementedError) else "error"
+            return Row(backend.name, status, reason=str(error))
+        except Exception as error:
+            return Row(backend.name, "error", reason=f"{type(error).__name__}: {error}")
+    doubts = [str(w.message) for w in caught if issubclass(w.category, DerivativeWarning)]
+    status, reason = ("doubtful", doubts[0]) if doubts else ("ok", "")
+    return Row(backend.name, status, value=value, evaluations=calls, reason=reason)
+
+
+def _estimated(task: _Task, backend: Backend) -> float | None:
+    """The backend's own estimate of its error, if it gives one for this operator."""
+    estimate = getattr(backend, "estimate", None)
+    orders = {"derivative": 1, "gradient": 1, "jacobian": 1, "second_derivative": 2}
+    if estimate is None or task.name not in orders:
+        return None
+    options = {"elementwise": True} if task.name == "derivative" else {}
     try:
-        value = call(backend, counted)
-    except DiffkitError as error:
-        status = "unsupported" if isinstance(error, NotImplementedError) else "error"
-        return Row(backend.name, status, reason=str(error))
-    except Exception as error:
-        return Row(backend.name, "error", reason=f"{type(error).__name__}: {error}")
-    return Row(backend.name, "ok", value=value, evaluations=calls)
+        found = estimate(
+            lambda t: task.f(t, *task.args), task.points[0], derivative=orders[task.name], **options
+        )
+    except (DiffkitError, TypeError):  # another backend's may take other options
+        return None
+    return _largest(found.error)
 
 
-def _yardstick(answers: list[Row]) -> Row | None:
-    """Reverse mode if it is there: it makes no truncation error."""
-    return next((a for a in answers if a.backend == "reverse"), answers[0] if answers else None)
+# Size
 
 
-def _finished(row: Row, yardstick: Row | None, seconds: dict[str, float]) -> Row:
-    if row.value is None or yardstick is None:
-        return row
-    difference = np.abs(np.asarray(row.value) - np.asarray(yardstick.value))
-    return Row(
-        row.backend,
-        row.status,
-        row.value,
-        float(np.max(difference, initial=0.0)),
-        seconds[row.backend],
-        row.evaluations,
+def _size(task: _Task, backend: Backend) -> int | None:
+    """Operations of the derivative, for the backends that make a program of it."""
+    if task.name not in ("derivative", "gradient"):
+        return None
+    try:
+        return _SIZES[backend.name](task) if backend.name in _SIZES else None
+    except Exception:  # what cannot be counted is left blank
+        return None
+
+
+def _tape(task: _Task) -> Any:
+    from .tape.tape import trace
+
+    tape = trace(task.f, task.points[0], *task.args)
+    if len(tape) > _LONGEST_TAPE:
+        raise ShapeError("the tape is too long to be differentiated for a count")
+    return tape
+
+
+def _expression_size(task: _Task) -> int:
+    from ._backends.symbolic import _expressions, _jacobian
+    from .expression import count_operations
+
+    _, exprs, symbols = _expressions(lambda t: task.f(t, *task.args), numeric(task.points[0]))
+    partials = [d for row in _jacobian(exprs, symbols) for d in row.values()]
+    return count_operations(*partials, cse=False).dag
+
+
+_SIZES: dict[str, Callable[[_Task], int]] = {
+    "symbolic": _expression_size,
+    "reverse": lambda task: len(_tape(task).gradient()),
+    "forward": lambda task: len(_tape(task).tangent()),
+}
+
+
+# Cost
+
+
+def _costs(task: _Task, chosen: Sequence[Backend], rows: Sequence[Row]) -> tuple[list[Row], float]:
+    calls: list[Callable[[], Any]] = [partial(task.f, task.points[0], *task.args)]
+    out, places = list(rows), []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for k, (backend, row) in enumerate(zip(chosen, rows, strict=True)):
+            if row.value is None:
+                continue
+            began = time.perf_counter()
+            call = task.prepared(backend)
+            ready = time.perf_counter()
+            call()
+            done = time.perf_counter()
+            out[k] = replace(row, prepare=ready - began, first=done - ready)
+            if done - ready < 1.0:
+                out[k] = replace(out[k], memory=peak_memory(call))
+                calls.append(call)
+                places.append(k)
+        f_samples, *samples = interleaved(calls, budget=_TIMING)
+    for k, taken in zip(places, samples, strict=True):
+        ratios = [t / f for t, f in zip(taken, f_samples, strict=True)]
+        out[k] = replace(out[k], time=Spread.of(ratios), seconds=float(np.median(taken)))
+    return out, float(np.median(f_samples))
+
+
+def _deviations(rows: Sequence[Row]) -> tuple[list[Row], str]:
+    """The rows with their differences from reverse mode: it makes no truncation error."""
+    answers = [r for r in rows if r.value is not None]
+    yardstick = next(
+        (r for r in answers if r.backend == "reverse"), answers[0] if answers else None
     )
+    if yardstick is None:
+        return list(rows), "none"
 
+    def against(row: Row) -> Row:
+        if row.value is None:
+            return row
+        difference = np.abs(np.asarray(row.value) - np.asarray(yardstick.value))
+        return replace(row, deviation=_largest(difference))
 
-def _interleaved(calls: list[Callable[[], Any]], budget: float = 0.3) -> list[float]:
-    """Median seconds of each call, taken in turn so that a drift of the machine hits all alike."""
-    samples: list[list[float]] = [[] for _ in calls]
-    loops = [_loops(call) for call in calls]
-    end = time.perf_counter() + budget * len(calls)
-    while not samples[0] or (len(samples[0]) < 15 and time.perf_counter() < end):
-        for call, taken, n in zip(calls, samples, loops, strict=True):
-            start = time.perf_counter()
-            for _ in range(n):
-                call()
-            taken.append((time.perf_counter() - start) / n)
-    return [float(np.median(s)) for s in samples]
-
-
-def _loops(call: Callable[[], Any]) -> int:
-    """How many calls make a sample of a millisecond, so that the clock's steps do not show."""
-    start = time.perf_counter()
-    call()
-    return max(1, int(1e-3 / max(time.perf_counter() - start, 1e-7)))
-
-
-def _shown(value: Any) -> str:
-    array = np.asarray(value)
-    if array.ndim == 0:
-        return f"{float(array):.17g}" if array.dtype.kind == "f" else str(array)
-    text = np.array2string(array, precision=9, threshold=6, edgeitems=2, separator=", ")
-    return " ".join(text.split())
+    return [against(row) for row in rows], yardstick.backend

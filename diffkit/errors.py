@@ -95,5 +95,9 @@ class ExperimentError(DiffkitError):
     """The code of an experiment is at fault: its file, its cells or its figures."""
 
 
+class GradientError(DiffkitError, AssertionError):
+    """A gradient that was required to be right is not, or cannot be told to be."""
+
+
 class DerivativeWarning(UserWarning):
     """A derivative was estimated, and something speaks against it: a kink, or noise."""

@@ -1,19 +1,23 @@
 """Measures: how wrong a number is, where a step goes wrong, how large and how slow."""
 
-from .cost import Timing, timed
-from .error import Error, error
+from .cost import Spread, Timing, interleaved, peak_memory, timed
+from .error import Error, condition, error
 from .fit import growth, line, rms, slope
 from .steps import StepCurve
 from .swell import Swell, symbolic_swell
 
 __all__ = [
     "Error",
+    "Spread",
     "StepCurve",
     "Swell",
     "Timing",
+    "condition",
     "error",
     "growth",
+    "interleaved",
     "line",
+    "peak_memory",
     "rms",
     "slope",
     "symbolic_swell",
