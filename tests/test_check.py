@@ -112,14 +112,14 @@ def test_a_right_gradient_is_right(name: str, view: Any) -> None:
     assert name == "minimum" or (verdict.digits is not None and verdict.digits > 7)
 
 
-@pytest.mark.parametrize("name", SMOOTH)
+# The gradients of the others are beyond the range or the digits of single precision.
+IN_SINGLE = [name for name in SMOOTH if name not in ("huge", "tiny", "large value")]
+
+
+@pytest.mark.parametrize("name", IN_SINGLE)
 def test_a_gradient_in_single_precision_is_right_to_its_digits(name: str) -> None:
     f, g, x = CASES[name]
-    given = (
-        np.asarray(g(x), dtype=np.float32) if name not in ("huge", "tiny", "large value") else None
-    )
-    if given is None:
-        pytest.skip("beyond single precision")
+    given = np.asarray(g(x), dtype=np.float32)
     verdict = dk.check_gradient(f, given if np.ndim(x) else given[()], x)
     assert verdict
     assert verdict.digits is not None

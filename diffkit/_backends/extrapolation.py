@@ -67,6 +67,8 @@ class Table:
         row = [Entry(value, inf, noise, index, index)]
         for k, old in enumerate(self.row[: self.DEPTH - 1], start=1):
             new, far = row[-1], self.z[last - k]
+            if far == z:  # the squares of both steps are below the smallest double
+                break
             c = z / (far - z)
             found = new.value + c * (new.value - old.value)
             # After a long step one extrapolation changes little, whether it is right or not.

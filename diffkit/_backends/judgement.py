@@ -122,6 +122,9 @@ def _status(search: Search, e: Entry) -> str:
     heard = e.error > 1e-9 * max(abs(e.value), search.variation() / search.steps[0] ** search.order)
     if heard and e.rest >= VERY_NOISY:
         return "noise"
+    values = search.values[e.first]
+    if e.value == 0 and values[0] == values[1] == search.center and search.variation() > 0:
+        return "zero"  # f changes elsewhere, but here by less than its last digit
     if e.error <= 1e-4 * abs(e.value) or (e.value == 0 and (e.clean or not heard)):
         return "ok"
     if heard and e.rest >= NOISY:

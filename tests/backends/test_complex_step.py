@@ -118,3 +118,15 @@ def test_second_order_differences_the_complex_step() -> None:
 def test_steps_that_cannot_be(options: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"step|check"):
         dk.ComplexStep(**options)
+
+
+def test_a_tiny_value_does_not_underflow_to_a_slope_of_zero() -> None:
+    slope = dk.derivative(np.exp, -700.0, backend="complex_step")
+    assert slope == pytest.approx(math.exp(-700.0), rel=1e-10, abs=0.0)
+
+
+def test_a_jump_is_refused() -> None:
+    with pytest.raises(UnsupportedError, match="not analytic"):
+        dk.derivative(
+            lambda x: np.where(np.real(x) >= 0, 1.0, 0.0) + x, 0.0, backend="complex_step"
+        )
