@@ -251,3 +251,16 @@ def _pairs(given, ndim):
         pairs = {axis % ndim: np.broadcast_to(pair, 2) for axis, pair in given.items()}
         return [pairs.get(axis, (0, 0)) for axis in range(ndim)]
     return np.broadcast_to(given, (ndim, 2)).tolist()
+
+
+@composite(np.linspace)
+def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0):
+    """Evenly spaced numbers, in both ends."""
+    parts = max(num - 1 if endpoint else num, 1)
+    span = np.asarray(np.arange(num) / parts)
+    first, last = np.expand_dims(start, axis), np.expand_dims(stop, axis)
+    shape = [1] * max(np.ndim(first), np.ndim(last))
+    shape[axis] = num
+    weight = np.reshape(span, shape)
+    points = first * (1.0 - weight) + last * weight
+    return (points, (stop - start) / parts) if retstep else points

@@ -392,6 +392,14 @@ class Tracer:
 
     def _create(self, fn: Any, args: Any, kwargs: Any) -> Any:
         """An array that does not depend on the values of the inputs, but can be assigned to."""
+        given: dict[Any, Any] = {**kwargs, **dict(enumerate(args))}
+        template = 0 if fn.__name__.endswith("_like") else None
+        if any(type(v) is Tracer for k, v in given.items() if k != template):
+            if fn not in (np.full_like, np.full):
+                raise _no_rule(f"numpy.{fn.__name__} of a traced value")
+            size = given.get("shape", self.shape) if template == 0 else args[0]
+            fill: Any = given.get("fill_value", given.get(1))
+            return np.broadcast_to(fill, size) * 1.0
         y = plain(fn(*[a.value if type(a) is Tracer else a for a in args], **kwargs))
         if not getattr(y, "shape", ()):
             return y

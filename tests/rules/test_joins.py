@@ -36,6 +36,9 @@ def blocks(a, b, c, d):
 WIDTHS = [1, (2, 1), ((1, 0), (2, 3)), ((0, 2), (0, 0))]
 
 CASES = [
+    Case(np.linspace, (0.3, 1.7, 5), (0, 1)),
+    Case(np.linspace, (np.array([0.3, 1.1]), 1.7, 4), (0, 1), kwargs={"endpoint": False}),
+    Case(np.linspace, (np.array([0.3, 1.1]), 1.7, 4), (0, 1), kwargs={"axis": -1}),
     *(together(np.concatenate, M, M[:1] ** 2, M, axis=a) for a in (0, -2, None)),
     together(np.concatenate, M, M[:, :2], axis=1, active=(1,)),
     together(np.concatenate, M, 1j * M),

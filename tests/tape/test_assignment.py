@@ -188,3 +188,14 @@ def test_assigning_to_whole_numbers_is_refused() -> None:
 
     with pytest.raises(TracerConversionError, match="dtype=float"):
         dk.gradient(f, X)
+
+
+def test_an_array_filled_with_a_traced_value_depends_on_it() -> None:
+    for make in (
+        lambda x: np.full_like(x, x[0]),
+        lambda x: np.full(3, x[0], like=x),
+        lambda x: np.full_like(x, fill_value=x[0] * 1.0),
+    ):
+        for backend in ("forward", "reverse"):
+            g = dk.gradient(lambda x, make=make: np.sum(make(x) * x), X, backend=backend)
+            np.testing.assert_allclose(g, [X[0] + X.sum(), X[0], X[0]])
