@@ -99,8 +99,17 @@ elementwise(np.cosh, lambda t, y, x: t * np.sinh(x), sympy="cosh", ball="cosh")
 def _sech_squared(x):
     if np.iscomplexobj(x):
         return 1 / np.cosh(x) ** 2
-    e = np.exp(-2.0 * np.abs(x))
-    return 4.0 * e / (1.0 + e) ** 2
+    if not isinstance(x, np.ndarray):
+        e = np.exp(-2.0 * abs(x))
+        return 4.0 * e / ((1.0 + e) * (1.0 + e))
+    e = np.abs(x)
+    e *= -2.0
+    np.exp(e, out=e)
+    d = e + 1.0
+    d *= d
+    e *= 4.0
+    e /= d
+    return e
 
 
 sech_squared = elementwise(
