@@ -10,8 +10,9 @@ import numpy as np
 
 from ..errors import MissingRuleError, TracerConversionError
 from ..rules.primitive import EVERY, EveryArgument, Primitive, Rule
+from .dispatch import positional
 from .record import record
-from .recording import Tracer, apply, gather, numeric, positional
+from .recording import Tracer, apply, gather, numeric
 from .sweeps import ZERO, filled, forward_sweep, reverse_sweep
 
 

@@ -20,7 +20,6 @@ next one. Nothing is global, so threads cannot see each other.
 from __future__ import annotations
 
 import itertools
-import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from math import isfinite
@@ -30,8 +29,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import MissingRuleError, NonNumericError, TracerConversionError
-from ..rules import COMPOSITES, RULES, Primitive, arithmetic, load_families, shape
+from ..rules import COMPOSITES, RULES, Primitive, arithmetic, shape
 from .constants import kept
+from .dispatch import more_rules, no_rule, positional, ufunc_method
 
 _levels = itertools.count()
 _new = object.__new__
@@ -204,7 +204,7 @@ def apply(rule: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
     if np.ndarray in kinds and any(type(a) is np.ndarray and a.dtype.kind == "O" for a in args):
         args = tuple(map(regrouped, args))  # np.array([tracer, ...])
     if kwargs and Tracer in map(type, kwargs.values()):
-        raise _no_rule(f"{rule.name} with a traced keyword argument")
+        raise no_rule(f"{rule.name} with a traced keyword argument")
     rows = innermost(args)
     if rows is None:
         return rule.fn(*args, **kwargs)
@@ -303,31 +303,6 @@ def _outputs(rows: Recording, values: Any) -> Any:
     return type(values)(*parts) if hasattr(values, "_fields") else type(values)(parts)
 
 
-def positional(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Move tracers that were passed by keyword into the positional arguments."""
-    import inspect
-
-    parameters = inspect.signature(fn).parameters
-    bound = inspect.signature(fn).bind(*args, **kwargs)
-    names = [n for n, p in parameters.items() if p.kind is not p.KEYWORD_ONLY]
-    traced = [i for i, n in enumerate(names) if type(bound.arguments.get(n)) is Tracer]
-    moved = names[: max([i + 1 for i in traced] + [len(args)])]
-    given = tuple(bound.arguments.get(n, parameters[n].default) for n in moved)
-    rest = {n: v for n, v in kwargs.items() if n not in moved}
-    left = [n for n, v in rest.items() if type(v) is Tracer]
-    if left:
-        raise _no_rule(f"{fn.__name__} with a traced {left[0]}")
-    return given, rest
-
-
-def _no_rule(name: str) -> MissingRuleError:
-    return MissingRuleError(
-        f"{name} has no derivative rule; write it in terms of functions that have one, give "
-        f"it a rule of your own (see diffkit.primitive), or use a backend that calls the function "
-        f"as a black box, such as backend='finite_difference'"
-    )
-
-
 class Tracer:
     """A number or array that records what is done to it.
 
@@ -370,15 +345,15 @@ class Tracer:
             return apply(rule, _gathered(inputs), kwargs)
         if method == "__call__" and ufunc in COMPOSITES and kwargs.get("out") is None:
             return COMPOSITES[ufunc](*inputs, **kwargs)
-        if _more_rules(ufunc):
+        if ufunc not in RULES and ufunc not in COMPOSITES and more_rules(ufunc):
             return self.__array_ufunc__(ufunc, method, *inputs, **kwargs)
-        return _ufunc_method(ufunc, method, inputs, kwargs)
+        return ufunc_method(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, fn: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if fn in _CREATORS:
             return self._create(fn, args, kwargs)
         if kwargs.get("out") is not None:
-            raise _no_rule(f"numpy.{fn.__name__} with out")
+            raise no_rule(f"numpy.{fn.__name__} with out")
         rule = RULES.get(fn)
         if rule is not None:
             if any(type(v) is Tracer for v in kwargs.values()):
@@ -386,9 +361,9 @@ class Tracer:
             return apply(rule, _gathered(args), kwargs)
         if fn in COMPOSITES:
             return COMPOSITES[fn](*args, **kwargs)
-        if _more_rules(fn):
+        if more_rules(fn):
             return self.__array_function__(fn, types, args, kwargs)
-        raise _no_rule(f"numpy.{fn.__name__}")
+        raise no_rule(f"numpy.{fn.__name__}")
 
     def _create(self, fn: Any, args: Any, kwargs: Any) -> Any:
         """An array that does not depend on the values of the inputs, but can be assigned to."""
@@ -396,7 +371,7 @@ class Tracer:
         template = 0 if fn.__name__.endswith("_like") else None
         if any(type(v) is Tracer for k, v in given.items() if k != template):
             if fn not in (np.full_like, np.full):
-                raise _no_rule(f"numpy.{fn.__name__} of a traced value")
+                raise no_rule(f"numpy.{fn.__name__} of a traced value")
             size = given.get("shape", self.shape) if template == 0 else args[0]
             fill: Any = given.get("fill_value", given.get(1))
             return np.broadcast_to(fill, size) * 1.0
@@ -634,36 +609,3 @@ def _compare(ufunc: Any, a: Tracer, b: Any) -> Any:
     if a.tape.complete or type(b) is Tracer:
         return ufunc(a, b)
     return ufunc(a.value, b)
-
-
-def _more_rules(fn: Any) -> bool:
-    """Load the rest of the table, and that for scipy.special in a program that uses SciPy;
-    whether that gave this function a rule."""
-    before = len(RULES) + len(COMPOSITES)
-    load_families()
-    if "scipy.special" in sys.modules:
-        from ..rules import special  # noqa: F401
-    return len(RULES) + len(COMPOSITES) > before and (fn in RULES or fn in COMPOSITES)
-
-
-def _ufunc_method(ufunc: Any, method: str, inputs: Any, kwargs: Any) -> Any:
-    if method == "outer" and not kwargs and len(inputs) == 2:
-        a, b = inputs
-        return ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b)
-    reduction = _REDUCTIONS.get((ufunc, method))
-    if reduction is None or kwargs.get("out") is not None:
-        call = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
-        raise _no_rule(f"numpy.{call}" + (f" with {', '.join(kwargs)}" if kwargs else ""))
-    return reduction(*inputs, **{"axis": 0, **kwargs})
-
-
-_REDUCTIONS: dict[tuple[Any, str], Callable[..., Any]] = {
-    (np.add, "reduce"): np.sum,
-    (np.multiply, "reduce"): np.prod,
-    (np.add, "accumulate"): np.cumsum,
-    (np.multiply, "accumulate"): np.cumprod,
-    (np.maximum, "reduce"): np.max,
-    (np.minimum, "reduce"): np.min,
-    (np.logical_and, "reduce"): np.all,
-    (np.logical_or, "reduce"): np.any,
-}
