@@ -13,6 +13,7 @@ from ..errors import DerivativeWarning, DomainError
 MEANINGS = {
     "ok": "nothing speaks against it",
     "zero": "cannot be told from zero by the round-off of f",
+    "flat": "f changes elsewhere, but here by less than its last digit, if at all",
     "domain": "f has values on one side only",
     "kink": "the slopes on the two sides differ",
     "jump": "f is not continuous",
@@ -30,7 +31,8 @@ class Estimate:
         error: what the value may be off by.
         step: the shortest step used.
         evaluations: how many times f was called.
-        status: ``"ok"``; ``"zero"`` where the value cannot be told from zero; ``"domain"`` where f
+        status: ``"ok"``; ``"zero"`` where the value cannot be told from zero; ``"flat"`` where f
+            does not change here in any digit, but does elsewhere; ``"domain"`` where f
             has values on one side only, so that the slope is that of this side; ``"kink"`` where
             the slopes of the sides differ, and the value is their mean; ``"jump"``; ``"noise"``;
             ``"no convergence"``.

@@ -123,8 +123,10 @@ def _status(search: Search, e: Entry) -> str:
     if heard and e.rest >= VERY_NOISY:
         return "noise"
     values = search.values[e.first]
-    if e.value == 0 and values[0] == values[1] == search.center and search.variation() > 0:
-        return "zero"  # f changes elsewhere, but here by less than its last digit
+    changes = search.variation() > 1e-3 * abs(search.center)  # by more than rounding
+    if e.value == 0 and values[0] == values[1] == search.center and changes:
+        # f changes elsewhere, and here perhaps by less than its last digit; but a 0 has no digits.
+        return "flat" if search.center else "zero"
     if e.error <= 1e-4 * abs(e.value) or (e.value == 0 and (e.clean or not heard)):
         return "ok"
     if heard and e.rest >= NOISY:
