@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ._backends.complex_step import ComplexStep
     from ._backends.estimate import Estimate
     from ._backends.finite_difference import FiniteDifference
+    from ._backends.forward import Forward
     from ._backends.reverse import Reverse
     from ._backends.symbolic import Symbolic
     from ._check import check_gradient
@@ -51,6 +52,7 @@ _HOME = {
     "ComplexStep": "_backends.complex_step",
     "Estimate": "_backends.estimate",
     "FiniteDifference": "_backends.finite_difference",
+    "Forward": "_backends.forward",
     "Function": "_function",
     "Reference": "measure.reference",
     "Reverse": "_backends.reverse",
@@ -108,6 +110,7 @@ __all__ = [
     "ComplexStep",
     "Estimate",
     "FiniteDifference",
+    "Forward",
     "Function",
     "Reference",
     "Reverse",
