@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from ..tape import ZERO, batched_jacobian, filled, forward_sweep, record, reverse_sweep, untraced
+from ..tape import (
+    ZERO,
+    Tracer,
+    batched_jacobian,
+    filled,
+    forward_sweep,
+    record,
+    reverse_sweep,
+)
 from .base import (
     Backend,
     Function,
@@ -110,7 +118,9 @@ class Reverse(Backend):
             return np.concatenate([np.reshape(a, -1) for a in g]) if type(x) is tuple else g
 
         rows, _, k = record(gradient, x if type(x) is tuple else (x,))
-        return untraced(y), rows, k
+        while type(y) is Tracer and y.tape is rows:
+            y = y.value  # still traced where the Hessian itself is recorded
+        return y, rows, k
 
 
 def _record(f: Function, x: Point) -> tuple[tuple[Any, ...], Any, Value, int]:

@@ -37,7 +37,6 @@ from ..tape.recording import (
     CONSTANT,
     DIVIDE,
     MULTIPLY,
-    POWER,
     SUBTRACT,
     Recording,
     tracer,
@@ -390,7 +389,7 @@ def _keep_constants(rows: Recording, outer: Recording) -> None:
 def _kept(value: Any, parent: int, rule: Any, outer: Recording) -> Any:
     if parent >= 0 or type(value) is Tracer or type(value) is Constant:
         return value
-    if rule is POWER and np.ndim(value) == 0 and value == np.round(value):
+    if rule.name == "power" and np.ndim(value) == 0 and value == np.round(value):
         return value  # its rule looks at whole exponents, from which it subtracts exactly
     if not (type(value) is float or getattr(getattr(value, "dtype", None), "kind", "") == "f"):
         return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from dataclasses import replace
 
 import numpy as np
 
@@ -80,6 +81,20 @@ power = elementwise(
     sympy=lambda sp, a, b: a**b,
     ball=balls.power,
 )
+
+
+def _raised(a, b):
+    """``a ** b``, which rounds otherwise than ``np.power`` on floats, and squares arrays at once."""
+    try:
+        y = a**b
+    except ArithmeticError:
+        return np.power(np.float64(a), b)
+    # Python gives a complex number where NumPy gives NaN.
+    return np.power(np.float64(a), b) if type(y) is complex and type(a) is float else y
+
+
+# What the operator records, so that a replay computes the very same bits.
+raised = replace(power, fn=_raised)
 float_power = elementwise(
     np.float_power,
     _power_by_base,

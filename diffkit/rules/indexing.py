@@ -11,7 +11,7 @@ from .primitive import Primitive, composite, linear
 _BASIC = (int, slice, type(None), type(Ellipsis), np.integer, np.bool_)
 
 
-def _repeats(k):
+def names_twice(k):
     """Whether one part of an index may name an element twice."""
     return not (isinstance(k, _BASIC) or (isinstance(k, np.ndarray) and k.dtype == bool))
 
@@ -24,7 +24,7 @@ def _getitem(x, *index):
 def _scatter(g, shape, *index):
     """Zeros of that shape with g added at index; an element named twice is added to twice."""
     out = np.zeros(shape, dtype=np.asarray(g).dtype)
-    if any(map(_repeats, index)):
+    if any(map(names_twice, index)):
         np.add.at(out, index, g)
     else:
         out[index] = g

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..errors import MissingRuleError
 from .indexing import getitem as getitem
+from .indexing import names_twice as names_twice
 from .indexing import scatter as scatter
 from .primitive import Primitive, composite, linear, locally_constant
 

@@ -4,7 +4,7 @@ from . import arithmetic as arithmetic  # gives tracers their operators
 from . import methods as methods  # and their methods
 from .batched import batched_jacobian
 from .memory import keep_freed_memory
-from .record import record
+from .record import record, record_many
 from .recording import Recording, Tracer, gather, numeric, plain, untraced
 from .sweeps import ZERO, filled, forward_sweep, reverse_sweep
 
@@ -21,6 +21,7 @@ __all__ = [
     "numeric",
     "plain",
     "record",
+    "record_many",
     "reverse_sweep",
     "untraced",
 ]

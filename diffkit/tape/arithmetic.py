@@ -15,7 +15,7 @@ from .recording import NO_KEYWORDS, Tracer, apply, tracer
 # What the template names
 _new = object.__new__
 ADD, SUBTRACT = arithmetic.add, arithmetic.subtract
-MULTIPLY, DIVIDE, POWER = arithmetic.multiply, arithmetic.divide, arithmetic.power
+MULTIPLY, DIVIDE, POWER = arithmetic.multiply, arithmetic.divide, arithmetic.raised
 
 _PLAIN = {float, int, np.ndarray}
 

@@ -8,6 +8,28 @@ from typing import Any
 from .recording import Recording, Tracer, gather, unusable
 
 
+def record_many(
+    f: Callable[..., Sequence[Any]], inputs: Sequence[Any]
+) -> tuple[Recording, list[Any], list[int]]:
+    """Run ``f(*tracers)``, which returns several values, and record all that it does.
+
+    Returns:
+        The recording, complete, so that it can be replayed; the values; and the row of each, -1
+        for one that does not depend on the inputs.
+    """
+    rows = Recording(complete=True)
+    rows.program = f, inputs
+    try:
+        results = [y if type(y) is Tracer else gather(y)
+                   for y in f(*[rows.input(value) for value in inputs])]  # fmt: skip
+    finally:
+        rows.open = False
+    own = [type(y) is Tracer and y.tape is rows for y in results]
+    values = [y.value if mine else y for y, mine in zip(results, own, strict=True)]
+    places = [y.index if mine else -1 for y, mine in zip(results, own, strict=True)]
+    return rows, values, places
+
+
 def record(
     f: Callable[..., Any], inputs: Sequence[Any], complete: bool = False
 ) -> tuple[Recording, Any, int]:

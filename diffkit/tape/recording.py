@@ -43,7 +43,7 @@ SHORT = 10_000  # vectors up to this length are read element by element through 
 
 ADD, SUBTRACT = arithmetic.add, arithmetic.subtract
 MULTIPLY, DIVIDE = arithmetic.multiply, arithmetic.divide
-NEGATIVE, POWER, GETITEM = arithmetic.negative, arithmetic.power, shape.getitem
+NEGATIVE, POWER, GETITEM = arithmetic.negative, arithmetic.raised, shape.getitem
 
 INPUT = Primitive("input", lambda x: x)
 # Takes one value out of the tuple that a primitive of several outputs returns.
@@ -67,11 +67,13 @@ class Recording(list[tuple[Any, ...]]):
         program: the function that was recorded, and its inputs.
         views: the tracers that stand for views of others; see ``assignment``.
         constants: the plain arrays that rows refer to, by identity; see ``constants``.
+        replayable: whether the rows compute the same at other points; a derivative that met a NaN
+            is not, as that decided how it was swept.
         open: whether the function is still running; its tracers mean nothing afterwards.
         thread: the thread that records; rows of two threads would get into each other's way.
     """
 
-    __slots__ = ("complete", "constants", "level", "open", "program", "thread", "views")
+    __slots__ = ("complete", "constants", "level", "open", "program", "replayable", "thread", "views")
     program: tuple[Callable[..., Any], Any]
 
     def __init__(self, complete: bool = False) -> None:
@@ -79,6 +81,7 @@ class Recording(list[tuple[Any, ...]]):
         self.complete = complete
         self.views: list[weakref.ref[Tracer]] = []
         self.constants: dict[int, tuple[Any, bytes]] = {}
+        self.replayable = True
         self.open = True
         self.thread = get_ident()
 

@@ -28,6 +28,7 @@ from .recording import (
     NO_KEYWORDS,
     OUTPUT,
     POWER,
+    SHORT,
     SUBTRACT,
     Recording,
     Tracer,
@@ -66,8 +67,9 @@ def reverse_sweep(rows: Recording, inputs: int, output: int, seed: Any) -> list[
     for g in adjoints:
         if type(g) is not float or g != g:
             if _has_nan(g):
+                _note_decision(g)
                 return careful_sweep(rows, inputs, output, seed, _evaluate, like, ZERO)
-            g = np.array(g) if type(g) is list else g
+            g = _joined(g) if type(g) is list else g
         found.append(g)
     return found
 
@@ -141,6 +143,8 @@ def _pull_general(
         _accumulate_part(adjoints, parents[0], args[1], g)
     elif rule is SETITEM and row in owned and parents[0] >= 0:
         _unassign(adjoints, owned, parents, args, g)
+    elif rule is GETITEM and type(args[0]) is Tracer and _is_element(args):
+        _add_element(adjoints, owned, parents[0], args, g)
     elif rule is GETITEM and type(g) in _PLAIN and _is_basic(args):
         _add_at(adjoints, owned, parents[0], args[0], args[1:], g)
     elif (
@@ -156,7 +160,7 @@ def _pull_general(
             _accumulate(adjoints, owned, parents[0], term)
     else:
         if type(g) is list:
-            g = np.array(g)
+            g = _joined(g)
         elif type(g) is dict:  # one cotangent for each output that was used
             g = tuple([g[k] if k in g else np.zeros_like(v) for k, v in enumerate(y)])
         if rule.joint_vjp is not None:
@@ -193,7 +197,7 @@ def _pull_each(adjoints: list[Any], owned: set[int], row: tuple[Any, ...], g: An
 def _has_nan(g: Any) -> bool:
     """Whether an adjoint holds a NaN, or infinities of both signs: the sum tells at a glance."""
     if type(g) is list:
-        g = sum(g)
+        g = sum(map(untraced, g))
     elif type(g) is not float:
         g = np.add.reduce(untraced(g), axis=None)
     return bool(g != g)
@@ -211,10 +215,23 @@ def _double(value: Any) -> Any:
     return np.float64(value) if type(value) is float else value
 
 
+def _joined(elements: list[Any]) -> Any:
+    """The adjoint of a vector that was read element by element."""
+    return np.stack(elements) if Tracer in map(type, elements) else np.array(elements)
+
+
+def _note_decision(g: Any) -> None:
+    """Tell the outer recording that a value has decided how a sweep goes."""
+    for part in g if type(g) is list else [g]:
+        while type(part) is Tracer:
+            part.tape.replayable = False
+            part = part.value
+
+
 def _accumulate(adjoints: list[Any], owned: set[int], k: int, term: Any) -> None:
     held = adjoints[k]
     if type(held) is list:  # the adjoint of a vector that was read element by element
-        held = np.array(held)
+        held = _joined(held)
     if held is ZERO:
         adjoints[k] = term
     elif k in owned and type(term) is not Tracer:
@@ -266,6 +283,23 @@ def _is_basic(args: tuple[Any, ...]) -> bool:
     if len(args) == 2 and type(args[1]) is slice:
         return type(args[0]) is np.ndarray
     return type(args[0]) is np.ndarray and all(type(k) in _BASIC for k in args[1:])
+
+
+def _is_element(args: tuple[Any, ...]) -> bool:
+    """Whether one element of a short vector is read."""
+    return len(args) == 2 and type(args[1]) is int and args[0].ndim == 1 and len(args[0]) <= SHORT
+
+
+def _add_element(adjoints: list[Any], owned: set[int], row: int, args: Any, g: Any) -> None:
+    """Add a traced cotangent to one element: a whole array for each would cost n squared."""
+    x, k = args
+    if adjoints[row] is ZERO:
+        adjoints[row] = [ZERO] * len(x)
+    held = adjoints[row]
+    if type(held) is list:
+        held[k] = g if held[k] is ZERO else held[k] + g
+    else:
+        _accumulate(adjoints, owned, row, GETITEM.vjps[0](g, None, x, k))  # type: ignore[misc]
 
 
 def _add_at(
@@ -355,6 +389,7 @@ def forward_sweep(
         tangents.append(total)
     found = tangents[output]
     if not careful and not isinstance(found, tuple) and _has_nan(found):
+        _note_decision(found)
         return forward_sweep(rows, seeds, output, careful=True, every=every)
     return tangents if every else found
 

@@ -1,0 +1,263 @@
+"""A recording as a program to be run again: what does not matter to its results is taken out.
+
+Nodes are operations in the order of their execution; operands are indices of nodes. Three things
+are done on the way, all of which leave the value of every result as it was, to the last bit (but
+for the sign of a zero): an operation on constants becomes a constant, the same operation on the
+same operands is done once, and what no result and no recorded branch depends on is left out.
+Identities are used only where IEEE arithmetic obeys them: a + (-b) is a - b, a * 1 is a.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...rules import Primitive, arithmetic
+from ..careful import general_form
+from ..constants import require_unchanged
+from ..recording import CONSTANT, GUARD, INPUT, Recording
+
+ADD, SUBTRACT, NEGATIVE = arithmetic.add, arithmetic.subtract, arithmetic.negative
+MULTIPLY, DIVIDE = arithmetic.multiply, arithmetic.divide
+POWER, POSITIVE = arithmetic.raised, arithmetic.positive
+COMMUTATIVE = {ADD, MULTIPLY}
+_FLOAT = np.dtype(float)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """One operation, input or constant of a program.
+
+    Attributes:
+        rule: what it computes; INPUT and CONSTANT for what is given, GUARD for a branch.
+        operands: the nodes that it computes from.
+        kwargs: parameters.
+        value: the value at the recorded point; of a constant its value everywhere, of a guard the
+            branch that was taken.
+    """
+
+    rule: Primitive
+    operands: tuple[int, ...]
+    kwargs: dict[str, Any]
+    value: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return getattr(self.value, "shape", ())
+
+
+@dataclass(frozen=True)
+class Program:
+    """A straight-line program of several results.
+
+    Attributes:
+        nodes: inputs first, then constants and operations in the order of execution.
+        inputs: the number of inputs.
+        outputs: the node of each result.
+        noted: the arrays of the user that stand in constants, with notes of their content.
+    """
+
+    nodes: tuple[Node, ...]
+    inputs: int
+    outputs: tuple[int, ...]
+    noted: tuple[Any, ...] = ()
+
+    @property
+    def guards(self) -> list[int]:
+        """The nodes at which a branch was decided."""
+        return [k for k, node in enumerate(self.nodes) if node.rule is GUARD]
+
+    def __len__(self) -> int:
+        """The number of operations; inputs, constants and branches do not count."""
+        return sum(node.rule not in (INPUT, CONSTANT, GUARD) for node in self.nodes)
+
+    def require_unchanged(self) -> None:
+        """Refuse to run on arrays of the user that have changed since the recording.
+
+        Raises:
+            ChangedConstantError: one of them has.
+        """
+        require_unchanged(self.noted)
+
+
+def program(rows: Recording, values: Iterable[Any], places: Iterable[int]) -> Program:
+    """The program of a complete recording.
+
+    Args:
+        rows: the recording.
+        values: the results at the recorded point.
+        places: their rows, or -1 for a result that is constant.
+    """
+    inputs = sum(row[0] is INPUT for row in rows)
+    line = _Line()
+    of_row: list[int] = []
+    for row in rows:
+        rule, y, parents, args, kwargs = general_form(row)
+        if rule is INPUT:
+            of_row.append(line.append(INPUT, (), {}, y))
+        elif rule is CONSTANT:
+            of_row.append(line.constant(y))
+        else:
+            operands = [
+                line.constant(a) if p < 0 else of_row[p]
+                for p, a in zip(parents, args, strict=True)
+            ]
+            of_row.append(line.operation(rule, tuple(operands), kwargs, y))
+    outputs = [
+        of_row[k] if k >= 0 else line.constant(v) for v, k in zip(values, places, strict=True)
+    ]
+    return _without_dead_code(line.nodes, inputs, outputs, tuple(rows.constants.values()))
+
+
+class _Line:
+    """Nodes under construction, none of them twice."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.known: dict[Any, int] = {}
+
+    def append(self, rule: Primitive, operands: Any, kwargs: Any, value: Any) -> int:
+        self.nodes.append(Node(rule, operands, kwargs, value))
+        return len(self.nodes) - 1
+
+    def constant(self, value: Any) -> int:
+        key = constant_key(value)
+        if key not in self.known:
+            self.known[key] = self.append(CONSTANT, (), {}, value)
+        return self.known[key]
+
+    def operation(self, rule: Primitive, operands: tuple[int, ...], kwargs: Any, y: Any) -> int:
+        nodes = self.nodes
+        if all([nodes[k].rule is CONSTANT for k in operands]):
+            return -1 if rule is GUARD else self.constant(y)
+        if rule in _IDENTITIES:
+            simpler = _IDENTITIES[rule](self, operands, y)
+            if simpler is not None:
+                return simpler
+        if rule in COMMUTATIVE and operands[0] > operands[1]:
+            operands = operands[::-1]
+        key: Any = (rule, operands)
+        if kwargs:
+            key = (*key, *[(name, constant_key(v)) for name, v in kwargs.items()])
+        if key not in self.known:
+            self.known[key] = self.append(rule, operands, kwargs, y)
+        return self.known[key]
+
+    def is_number(self, k: int, value: float) -> bool:
+        node = self.nodes[k]
+        return (
+            node.rule is CONSTANT and type(node.value) in (float, int) and node.value == value
+        )
+
+    def same_kind(self, k: int, y: Any) -> bool:
+        """Whether a node could stand for a result y: the same type, shape and dtype."""
+        value = self.nodes[k].value
+        if type(value) is float:
+            return type(y) is float
+        return (
+            type(value) is type(y) is np.ndarray and value.shape == y.shape
+            and value.dtype == y.dtype
+        )  # fmt: skip
+
+    def negated(self, k: int) -> int | None:
+        """The node of which k is the negative."""
+        node = self.nodes[k]
+        return node.operands[0] if node.rule is NEGATIVE else None
+
+
+def _sum(line: _Line, operands: tuple[int, ...], y: Any) -> int | None:
+    for a, b in (operands, operands[::-1]):
+        if (c := line.negated(b)) is not None:
+            return line.operation(SUBTRACT, (a, c), {}, y)
+        if line.is_number(b, 0.0) and line.same_kind(a, y):
+            return a
+    return None
+
+
+def _difference(line: _Line, operands: tuple[int, ...], y: Any) -> int | None:
+    a, b = operands
+    if (c := line.negated(b)) is not None:
+        return line.operation(ADD, (a, c), {}, y)
+    return a if line.is_number(b, 0.0) and line.same_kind(a, y) else None
+
+
+def _product(line: _Line, operands: tuple[int, ...], y: Any) -> int | None:
+    for a, b in (operands, operands[::-1]):
+        if (c := line.negated(b)) is not None:
+            return line.operation(NEGATIVE, (line.operation(MULTIPLY, (a, c), {}, -y),), {}, y)
+        if line.is_number(b, 1.0) and line.same_kind(a, y):
+            return a
+        if line.is_number(b, -1.0) and line.same_kind(a, y):
+            return line.operation(NEGATIVE, (a,), {}, y)
+    return None
+
+
+def _quotient(line: _Line, operands: tuple[int, ...], y: Any) -> int | None:
+    a, b = operands
+    if (c := line.negated(a)) is not None:
+        return line.operation(NEGATIVE, (line.operation(DIVIDE, (c, b), {}, -y),), {}, y)
+    return a if line.is_number(b, 1.0) and line.same_kind(a, y) else None
+
+
+def _power(line: _Line, operands: tuple[int, ...], y: Any) -> int | None:
+    a, b = operands
+    return a if line.is_number(b, 1.0) and line.same_kind(a, y) else None
+
+
+def _negative(line: _Line, operands: tuple[int, ...], y: Any) -> int | None:
+    return line.negated(operands[0])
+
+
+def _positive(line: _Line, operands: tuple[int, ...], y: Any) -> int | None:
+    return operands[0] if line.same_kind(operands[0], y) else None
+
+
+_IDENTITIES: dict[Primitive, Callable[..., int | None]] = {
+    ADD: _sum,
+    SUBTRACT: _difference,
+    MULTIPLY: _product,
+    DIVIDE: _quotient,
+    POWER: _power,
+    NEGATIVE: _negative,
+    POSITIVE: _positive,
+}
+
+
+def constant_key(value: Any) -> Any:
+    """What tells constants apart: numbers by their bits, arrays by identity."""
+    kind = type(value)
+    if kind is float:
+        return kind, value.hex()
+    if kind in (int, bool, str, type(None), np.bool_):
+        return kind, value
+    if kind in (slice, range) or kind is type(Ellipsis):
+        return kind, repr(value)
+    if kind in (tuple, list):
+        return kind, tuple(map(constant_key, value))
+    return kind, id(value)
+
+
+def _without_dead_code(
+    nodes: list[Node], inputs: int, outputs: list[int], noted: tuple[Any, ...]
+) -> Program:
+    needed = [False] * len(nodes)
+    needed[:inputs] = [True] * inputs
+    for k in outputs:
+        needed[k] = True
+    for k in range(len(nodes) - 1, -1, -1):
+        node = nodes[k]
+        if node.rule is GUARD:
+            needed[k] = True
+        if needed[k]:
+            for operand in node.operands:
+                needed[operand] = True
+    place, kept = [-1] * len(nodes), []
+    for k, node in enumerate(nodes):
+        if needed[k]:
+            place[k] = len(kept)
+            operands = tuple([place[n] for n in node.operands])
+            kept.append(Node(node.rule, operands, node.kwargs, node.value))
+    return Program(tuple(kept), inputs, tuple([place[k] for k in outputs]), noted)

@@ -1,0 +1,182 @@
+"""Programs on numbers: array programs whose arrays are only taken apart and put together.
+
+A function that loops over the elements of its argument is a program on numbers, although it is
+given an array and returns one. Here an array is a table of the numbers that it is made of, and
+what moves elements about moves entries of the table, once, instead of at every replay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...rules import RULES, Primitive, joins, shape
+from ..assignment import SETITEM, cleared
+from ..recording import CONSTANT, GUARD, INPUT
+from .program import Node, Program
+
+LARGEST = 20_000  # elements of all arrays together, beyond which array operations are faster
+NUMBERS = (float, int, bool, np.bool_)
+
+# NumPy's own functions, which work on tables as they do on numbers.
+_MOVES: set[Primitive] = {
+    *(shape.getitem, shape.scatter, joins.join, joins.pile, SETITEM, cleared),
+    *(RULES[fn] for fn in (np.reshape, np.ravel, np.transpose, np.squeeze, np.expand_dims)),
+    *(RULES[fn] for fn in (np.broadcast_to, np.copy, np.swapaxes, np.moveaxis, np.flip)),
+}
+
+
+@dataclass(frozen=True)
+class ScalarStep:
+    """One operation on numbers.
+
+    Attributes:
+        rule: what it computes; GUARD decides whether the replay may go on.
+        operands: the slots of its operands.
+        slot: the slot of its result.
+        value: the result at the recorded point; of a guard the branch that was taken.
+    """
+
+    rule: Primitive
+    operands: tuple[int, ...]
+    slot: int
+    value: Any
+
+
+@dataclass(frozen=True)
+class ScalarProgram:
+    """A straight-line program on numbers.
+
+    Attributes:
+        shapes: the shape of each input; its elements, in order, fill the first slots.
+        constants: the value of each slot that holds a constant.
+        steps: the operations in the order of execution.
+        outputs: for each result an array of slots, of the shape of that result.
+        slots: the number of slots.
+    """
+
+    shapes: tuple[tuple[int, ...], ...]
+    constants: dict[int, Any]
+    steps: tuple[ScalarStep, ...]
+    outputs: tuple[Any, ...]
+    slots: int
+
+
+class _NotScalar(Exception):
+    """An operation on a whole array."""
+
+
+def scalar_program(program: Program) -> ScalarProgram | None:
+    """The program on numbers, or None where it operates on whole arrays."""
+    try:
+        return _Tables(program).result()
+    except _NotScalar:
+        return None
+
+
+class _Tables:
+    """For each node of a program the slots of its elements."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.constants: dict[int, Any] = {}
+        self.known: dict[Any, int] = {}
+        self.steps: list[ScalarStep] = []
+        self.slots = 0
+        self.elements = 0
+        self.tables: list[Any] = []
+        self.shapes = []
+        for node in program.nodes:
+            if node.rule is INPUT:
+                self.shapes.append(node.shape)
+                count = int(np.prod(node.shape, dtype=int))
+                self._count(count)
+                first, self.slots = self.slots, self.slots + count
+                self.tables.append(np.arange(first, self.slots).reshape(node.shape))
+            else:
+                self.tables.append(self._table(node))
+
+    def result(self) -> ScalarProgram:
+        outputs = tuple([np.asarray(self._slots(k)) for k in self.program.outputs])
+        return ScalarProgram(
+            tuple(self.shapes), self.constants, tuple(self.steps), outputs, self.slots
+        )
+
+    def _count(self, elements: int) -> None:
+        self.elements += elements
+        if self.elements > LARGEST:
+            raise _NotScalar
+
+    def _table(self, node: Node) -> Any:
+        if node.rule is CONSTANT:
+            return None  # a number, an index, a shape: it depends on the use
+        if node.rule in _MOVES:
+            return self._moved(node)
+        if type(node.value) not in NUMBERS or node.kwargs:
+            raise _NotScalar
+        operands = [self._slots(k) for k in node.operands]
+        if any(np.ndim(table) for table in operands):
+            raise _NotScalar
+        slot = self._new()
+        self.steps.append(ScalarStep(node.rule, tuple(map(int, operands)), slot, node.value))
+        return slot if node.rule is not GUARD else None
+
+    def _new(self) -> int:
+        self.slots += 1
+        return self.slots - 1
+
+    def _moved(self, node: Node) -> Any:
+        """The table of what an operation that only moves elements makes of tables."""
+        first, *rest = node.operands
+        rule = node.rule
+        count = len(node.operands) if rule in (joins.join, joins.pile) else 1 + (rule is SETITEM)
+        if rule is shape.scatter and any(map(shape.names_twice, self._plain(rest[1:]))):
+            raise _NotScalar  # elements are added up
+        tables = [self._slots(k) for k in node.operands[:count]]
+        parameters = self._plain(node.operands[count:])
+        if rule in (shape.scatter, cleared):
+            table = self._placed(rule, tables[0], parameters)
+        else:
+            table = rule.fn(*tables, *parameters, **node.kwargs)
+        self._count(np.size(table))
+        return table
+
+    def _placed(self, rule: Primitive, table: Any, parameters: list[Any]) -> Any:
+        """Elements among zeros: there is no slot 0.0 in a table, but a slot that holds it."""
+        zero = self._constant(0.0)
+        if rule is cleared:
+            out = np.array(table)
+            out[tuple(parameters)] = zero
+            return out
+        size, *index = parameters
+        out = np.full(size, zero)
+        out[tuple(index)] = table
+        return out
+
+    def _plain(self, nodes: Any) -> list[Any]:
+        """Parameters, which must be the same at every replay."""
+        if any(self.program.nodes[k].rule is not CONSTANT for k in nodes):
+            raise _NotScalar
+        return [self.program.nodes[k].value for k in nodes]
+
+    def _slots(self, k: int) -> Any:
+        """The slot of a number, or the table of an array."""
+        if self.tables[k] is not None:
+            return self.tables[k]
+        value = self.program.nodes[k].value
+        if type(value) in NUMBERS:
+            return self._constant(value)
+        if type(value) is np.ndarray and value.dtype == np.float64:
+            self._count(value.size)
+            flat = [self._constant(v) for v in value.ravel().tolist()]
+            return np.array(flat, dtype=int).reshape(value.shape)
+        raise _NotScalar
+
+    def _constant(self, value: Any) -> int:
+        key = type(value), value.hex() if type(value) is float else value
+        if key not in self.known:
+            self.known[key] = self._new()
+            self.constants[self.known[key]] = value
+        return self.known[key]
