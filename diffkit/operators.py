@@ -16,7 +16,7 @@ All raise:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from ._backends.base import require_finite_point, require_scalar, require_shape
 from .errors import ShapeError, UnknownNameError
 from .nests import NESTS, flatten, leaves_like, ravel, split_columns
 from .tape import numeric
+
+if TYPE_CHECKING:
+    from ._prepare import Prepared
 
 BackendLike = str | Backend
 Argnums = int | tuple[int, ...]
@@ -346,34 +349,66 @@ def operator(name: str) -> Callable[..., Any]:
 
 
 def prepare(
-    operator: Callable[..., Any], f: Any, x: Any, *args: Any, backend: BackendLike = "reverse"
-) -> Callable[..., Any]:
-    """An operator bound to a function and a backend, for many points.
+    operator: Callable[..., Any],
+    f: Any,
+    x: Any,
+    *args: Any,
+    backend: BackendLike = "reverse",
+    argnums: Argnums = 0,
+    plan: str | None = None,
+    on_change: str = "record",
+) -> Prepared:
+    """An operator prepared for one function and many points: recorded once, replayed at each.
 
     Args:
-        operator: one of the operators of this module, such as ``diffkit.gradient``.
+        operator: one of the operators of this module, such as ``diffkit.gradient``, or of those
+            that return the value as well.
         f: the function.
-        x: an example point; the points that follow have its shape and structure.
+        x: an example point; for jvp, vjp and hvp the vector follows it.
         args: example constants.
         backend: a name or a configured backend.
+        argnums: the arguments that are differentiated.
+        plan: "source", "native", "arrays" or "eager", to have it computed that way; by default
+            the fastest for the size of the function. See ``Plan``.
+        on_change: "record" to record again where the recording does not hold, "raise" to raise
+            StaleTapeError.
 
     Returns:
-        ``g(x, *args)``; for jvp, vjp and hvp ``g(x, vector, *args)``.
+        ``g(x, *args)``; for jvp, vjp and hvp ``g(x, vector, *args)``. ``g.plan`` tells how it is
+        computed, ``g.batch(points)`` computes it at many points at once.
 
     Raises:
         UnknownNameError: operator is not one of diffkit's.
+        UnsupportedError: the plan that was asked for is not possible.
+        MissingPackageError: the plan that was asked for needs a package.
     """
+    from ._prepare import Prepared
+
     name = getattr(operator, "__name__", str(operator))
-    if _OPERATORS.get(name) is not operator:
+    plain = name.removeprefix("value_and_")
+    value_and = globals().get(f"value_and_{plain}")
+    if operator not in (value_and, _OPERATORS.get(plain)) or plain not in _OPERATORS:
         raise UnknownNameError("operator", name, _OPERATORS)
     chosen = resolve(backend)
-    _Call(f, x, args, 0)
+    assert value_and is not None
 
-    def prepared(point: Any, *rest: Any) -> Any:
-        return operator(f, point, *rest, backend=chosen)
+    def derivative(*arguments: Any) -> Any:
+        return value_and(f, *arguments, backend=chosen, argnums=argnums)
 
-    prepared.__name__ = f"prepared_{name}"
-    return prepared
+    vectors = plain in ("jvp", "vjp", "hvp")
+    positions = argnums if isinstance(argnums, tuple) else (argnums,)
+    count = 1 + len(args) - vectors
+    active = {0 if k % count == 0 else k % count + vectors for k in positions if count > 0}
+    return Prepared(
+        derivative,
+        derivative if chosen.composable else None,
+        (x, *args),
+        active | ({1} if vectors else set()),
+        with_value=operator is value_and,
+        plan=plan,
+        on_change=on_change,
+        name=name,
+    )
 
 
 def _require_array(call: _Call, operator: str) -> None:

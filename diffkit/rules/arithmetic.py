@@ -84,7 +84,7 @@ power = elementwise(
 
 
 def _raised(a, b):
-    """``a ** b``, which rounds otherwise than ``np.power`` on floats, and squares arrays at once."""
+    """``a ** b``, which on floats rounds otherwise than ``np.power`` and squares arrays at once."""
     try:
         y = a**b
     except ArithmeticError:

@@ -73,7 +73,16 @@ class Recording(list[tuple[Any, ...]]):
         thread: the thread that records; rows of two threads would get into each other's way.
     """
 
-    __slots__ = ("complete", "constants", "level", "open", "program", "replayable", "thread", "views")
+    __slots__ = (
+        "complete",
+        "constants",
+        "level",
+        "open",
+        "program",
+        "replayable",
+        "thread",
+        "views",
+    )
     program: tuple[Callable[..., Any], Any]
 
     def __init__(self, complete: bool = False) -> None:

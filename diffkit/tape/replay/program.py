@@ -15,14 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from ...rules import Primitive, arithmetic
+from ...errors import ChangedConstantError
+from ...rules import RULES, Primitive, arithmetic
+from ...rules import reductions as reductions  # declares np.sum
 from ..careful import general_form
 from ..constants import require_unchanged
 from ..recording import CONSTANT, GUARD, INPUT, Recording
 
 ADD, SUBTRACT, NEGATIVE = arithmetic.add, arithmetic.subtract, arithmetic.negative
 MULTIPLY, DIVIDE = arithmetic.multiply, arithmetic.divide
-POWER, POSITIVE = arithmetic.raised, arithmetic.positive
+POWER, POSITIVE, TOTAL = arithmetic.raised, arithmetic.positive, RULES[np.sum]
 COMMUTATIVE = {ADD, MULTIPLY}
 _FLOAT = np.dtype(float)
 
@@ -74,13 +76,13 @@ class Program:
         """The number of operations; inputs, constants and branches do not count."""
         return sum(node.rule not in (INPUT, CONSTANT, GUARD) for node in self.nodes)
 
-    def require_unchanged(self) -> None:
-        """Refuse to run on arrays of the user that have changed since the recording.
-
-        Raises:
-            ChangedConstantError: one of them has.
-        """
-        require_unchanged(self.noted)
+    def unchanged(self) -> bool:
+        """Whether the user's arrays that stand in it are what they were when it was recorded."""
+        try:
+            require_unchanged(self.noted)
+        except ChangedConstantError:
+            return False
+        return True
 
 
 def program(rows: Recording, values: Iterable[Any], places: Iterable[int]) -> Program:
@@ -102,8 +104,7 @@ def program(rows: Recording, values: Iterable[Any], places: Iterable[int]) -> Pr
             of_row.append(line.constant(y))
         else:
             operands = [
-                line.constant(a) if p < 0 else of_row[p]
-                for p, a in zip(parents, args, strict=True)
+                line.constant(a) if p < 0 else of_row[p] for p, a in zip(parents, args, strict=True)
             ]
             of_row.append(line.operation(rule, tuple(operands), kwargs, y))
     outputs = [
@@ -131,10 +132,12 @@ class _Line:
 
     def operation(self, rule: Primitive, operands: tuple[int, ...], kwargs: Any, y: Any) -> int:
         nodes = self.nodes
-        if all([nodes[k].rule is CONSTANT for k in operands]):
+        if all(nodes[k].rule is CONSTANT for k in operands):
             return -1 if rule is GUARD else self.constant(y)
+        if rule.elementwise and type(y) is np.ndarray and not kwargs:
+            operands = tuple([self.number_of(k, operands, y) for k in operands])
         if rule in _IDENTITIES:
-            simpler = _IDENTITIES[rule](self, operands, y)
+            simpler = _IDENTITIES[rule](self, operands, y, kwargs)
             if simpler is not None:
                 return simpler
         if rule in COMMUTATIVE and operands[0] > operands[1]:
@@ -146,11 +149,26 @@ class _Line:
             self.known[key] = self.append(rule, operands, kwargs, y)
         return self.known[key]
 
+    def number_of(self, k: int, operands: tuple[int, ...], y: Any) -> int:
+        """A number for a constant array of equal elements, where the result stays what it is."""
+        value = self.nodes[k].value
+        if self.nodes[k].rule is not CONSTANT or type(value) is not np.ndarray or not value.size:
+            return k
+        others = [self.nodes[n].value for n in operands if self.nodes[n].rule is not CONSTANT]
+        if not any(type(v) is np.ndarray and v.shape == y.shape for v in others):
+            return k
+        if any(getattr(v, "dtype", _FLOAT) != _FLOAT for v in (y, value, *others)):
+            return k
+        first = value.flat[0]
+        return (
+            self.constant(float(first))
+            if np.array_equal(value, np.broadcast_to(first, value.shape))
+            else k
+        )
+
     def is_number(self, k: int, value: float) -> bool:
         node = self.nodes[k]
-        return (
-            node.rule is CONSTANT and type(node.value) in (float, int) and node.value == value
-        )
+        return node.rule is CONSTANT and type(node.value) in (float, int) and node.value == value
 
     def same_kind(self, k: int, y: Any) -> bool:
         """Whether a node could stand for a result y: the same type, shape and dtype."""
@@ -168,7 +186,7 @@ class _Line:
         return node.operands[0] if node.rule is NEGATIVE else None
 
 
-def _sum(line: _Line, operands: tuple[int, ...], y: Any) -> int | None:
+def _sum(line: _Line, operands: tuple[int, ...], y: Any, kwargs: Any) -> int | None:
     for a, b in (operands, operands[::-1]):
         if (c := line.negated(b)) is not None:
             return line.operation(SUBTRACT, (a, c), {}, y)
@@ -177,14 +195,14 @@ def _sum(line: _Line, operands: tuple[int, ...], y: Any) -> int | None:
     return None
 
 
-def _difference(line: _Line, operands: tuple[int, ...], y: Any) -> int | None:
+def _difference(line: _Line, operands: tuple[int, ...], y: Any, kwargs: Any) -> int | None:
     a, b = operands
     if (c := line.negated(b)) is not None:
         return line.operation(ADD, (a, c), {}, y)
     return a if line.is_number(b, 0.0) and line.same_kind(a, y) else None
 
 
-def _product(line: _Line, operands: tuple[int, ...], y: Any) -> int | None:
+def _product(line: _Line, operands: tuple[int, ...], y: Any, kwargs: Any) -> int | None:
     for a, b in (operands, operands[::-1]):
         if (c := line.negated(b)) is not None:
             return line.operation(NEGATIVE, (line.operation(MULTIPLY, (a, c), {}, -y),), {}, y)
@@ -195,24 +213,32 @@ def _product(line: _Line, operands: tuple[int, ...], y: Any) -> int | None:
     return None
 
 
-def _quotient(line: _Line, operands: tuple[int, ...], y: Any) -> int | None:
+def _quotient(line: _Line, operands: tuple[int, ...], y: Any, kwargs: Any) -> int | None:
     a, b = operands
     if (c := line.negated(a)) is not None:
         return line.operation(NEGATIVE, (line.operation(DIVIDE, (c, b), {}, -y),), {}, y)
     return a if line.is_number(b, 1.0) and line.same_kind(a, y) else None
 
 
-def _power(line: _Line, operands: tuple[int, ...], y: Any) -> int | None:
+def _power(line: _Line, operands: tuple[int, ...], y: Any, kwargs: Any) -> int | None:
     a, b = operands
     return a if line.is_number(b, 1.0) and line.same_kind(a, y) else None
 
 
-def _negative(line: _Line, operands: tuple[int, ...], y: Any) -> int | None:
+def _negative(line: _Line, operands: tuple[int, ...], y: Any, kwargs: Any) -> int | None:
     return line.negated(operands[0])
 
 
-def _positive(line: _Line, operands: tuple[int, ...], y: Any) -> int | None:
+def _positive(line: _Line, operands: tuple[int, ...], y: Any, kwargs: Any) -> int | None:
     return operands[0] if line.same_kind(operands[0], y) else None
+
+
+def _total(line: _Line, operands: tuple[int, ...], y: Any, kwargs: Any) -> int | None:
+    """The sum of negatives is the negative of the sum, which is smaller."""
+    c = line.negated(operands[0])
+    if c is None or not set(kwargs) <= {"axis", "keepdims"}:
+        return None
+    return line.operation(NEGATIVE, (line.operation(TOTAL, (c,), kwargs, -y),), {}, y)
 
 
 _IDENTITIES: dict[Primitive, Callable[..., int | None]] = {
@@ -223,6 +249,7 @@ _IDENTITIES: dict[Primitive, Callable[..., int | None]] = {
     POWER: _power,
     NEGATIVE: _negative,
     POSITIVE: _positive,
+    TOTAL: _total,
 }
 
 
@@ -254,7 +281,8 @@ def _without_dead_code(
         if needed[k]:
             for operand in node.operands:
                 needed[operand] = True
-    place, kept = [-1] * len(nodes), []
+    place = [-1] * len(nodes)
+    kept: list[Node] = []
     for k, node in enumerate(nodes):
         if needed[k]:
             place[k] = len(kept)

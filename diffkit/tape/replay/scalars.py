@@ -129,17 +129,16 @@ class _Tables:
 
     def _moved(self, node: Node) -> Any:
         """The table of what an operation that only moves elements makes of tables."""
-        first, *rest = node.operands
-        rule = node.rule
+        rule, parameters = node.rule, node.operands[1:]
         count = len(node.operands) if rule in (joins.join, joins.pile) else 1 + (rule is SETITEM)
-        if rule is shape.scatter and any(map(shape.names_twice, self._plain(rest[1:]))):
+        if rule is shape.scatter and any(map(shape.names_twice, self._plain(parameters[1:]))):
             raise _NotScalar  # elements are added up
         tables = [self._slots(k) for k in node.operands[:count]]
-        parameters = self._plain(node.operands[count:])
+        given = self._plain(node.operands[count:])
         if rule in (shape.scatter, cleared):
-            table = self._placed(rule, tables[0], parameters)
+            table = self._placed(rule, tables[0], given)
         else:
-            table = rule.fn(*tables, *parameters, **node.kwargs)
+            table = rule.fn(*tables, *given, **node.kwargs)
         self._count(np.size(table))
         return table
 

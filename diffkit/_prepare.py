@@ -1,0 +1,380 @@
+"""Prepared derivatives: recorded once, replayed at many points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .errors import DiffkitError, ShapeError, StaleTapeError, UnknownNameError, UnsupportedError
+from .tape import Tracer, record_many
+from .tape.replay.arrays import ArrayProgram
+from .tape.replay.columns import ColumnProgram
+from .tape.replay.entry import MISS, Results, from_arrays, from_native, from_source
+from .tape.replay.program import Program, program
+from .tape.replay.scalars import ScalarProgram, scalar_program
+from .tape.replay.signature import (
+    NESTS,
+    Leaf,
+    Signature,
+    leaves_of,
+    signature_of,
+    structure_of,
+)
+
+PLANS = ("source", "native", "arrays", "eager")
+NATIVE_FROM = 100  # operations from which the native loop, if installed, beats generated source
+SOURCE_UP_TO = 100_000  # operations that Python compiles within half a second
+KEPT = 8  # recordings that are kept, for branches and shapes that come back
+
+ValueAnd = Callable[..., tuple[Any, Any]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a prepared derivative is computed.
+
+    Attributes:
+        name: ``"source"``, generated Python on floats; ``"native"``, a compiled loop over the
+            operations; ``"arrays"``, NumPy into buffers that are used again; or ``"eager"``, the
+            backend called anew each time.
+        operations: the operations of a replay; 0 for "eager".
+        reason: why it was chosen.
+    """
+
+    name: str
+    operations: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.operations} operations): {self.reason}"
+
+
+@dataclass(frozen=True, eq=False)
+class _Recording:
+    """One recording and the plan made of it."""
+
+    plan: Plan
+    signature: Signature
+    results: Results
+    run: Callable[..., Any]
+    scalars: ScalarProgram | None
+    native: Any
+
+
+class Prepared:
+    """A derivative of one function, prepared for many points.
+
+    Calling it gives what the operator gives. What was recorded is checked at each call: at a point
+    where the function takes another branch, or for arguments of another shape, dtype, structure or
+    (for those that are not made of floats) value, it records again. Arrays that the function takes
+    from elsewhere are watched for changes; other values that it takes from elsewhere (a global
+    number, the state of a random generator) are those of the recording.
+
+    Attributes:
+        on_change: "record", or "raise" to raise StaleTapeError instead of recording again.
+    """
+
+    def __init__(
+        self,
+        value_and: ValueAnd,
+        replayed: ValueAnd | None,
+        arguments: Sequence[Any],
+        active: set[int],
+        with_value: bool,
+        plan: str | None,
+        on_change: str,
+        name: str,
+    ) -> None:
+        if on_change not in ("record", "raise"):
+            raise UnknownNameError("on_change", on_change, ("record", "raise"))
+        if plan is not None and plan not in PLANS:
+            raise UnknownNameError("plan", plan, PLANS)
+        self.__name__ = f"prepared_{name}"
+        self.on_change = on_change
+        self._value_and = value_and
+        self._replayed = replayed
+        self._active = active
+        self._with_value = with_value
+        self._forced = plan
+        self._recordings: list[_Recording] = []
+        self._misses = 0
+        self._plan = Plan("eager", 0, "nothing was recorded yet")
+        self._run: Callable[..., Any] = _never
+        self._record(arguments, self._value_and(*arguments))
+
+    def __call__(self, *arguments: Any) -> Any:
+        """The derivative at a point: ``g(x, *args)``; for jvp, vjp and hvp ``g(x, v, *args)``."""
+        try:
+            y = self._run(*arguments)
+        except TypeError:  # another number of arguments, for instance
+            y = MISS
+        return self._again(arguments) if y is MISS else y
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the recording that was used last."""
+        return self._plan
+
+    @property
+    def recordings(self) -> int:
+        """The number of recordings that are kept."""
+        return len(self._recordings)
+
+    def batch(self, points: Any, *rest: Any) -> Any:
+        """The derivatives at many points.
+
+        Args:
+            points: the points, stacked along a first axis; of a nest, each leaf is.
+            rest: the other arguments, the same for all points.
+
+        Returns:
+            The derivatives, stacked along a first axis.
+
+        Raises:
+            ShapeError: there is no point, or leaves hold different numbers of them.
+        """
+        leaves = [np.asarray(v) for v in leaves_of(points)]
+        counts = {len(v) if v.ndim else None for v in leaves}
+        if len(counts) != 1 or None in counts or counts == {0}:
+            raise ShapeError(
+                f"batch needs points that are stacked along a first axis, got shapes "
+                f"{[v.shape for v in leaves]}"
+            )
+        m = len(leaves[0])
+        first = self._point(points, leaves, 0)
+        self(first, *rest)
+        found: list[Any] = [None] * m
+        current = self._recordings[0] if self._recordings else None
+        if current is not None and current.run is self._run and current.scalars is not None:
+            together = _Columns(current, points, leaves, rest)
+            if together.fits(first, rest):
+                return together.derivatives(
+                    lambda k: self(self._point(points, leaves, k), *rest), m
+                )
+        for k in range(m):
+            found[k] = self(self._point(points, leaves, k), *rest)
+        return _stacked(found)
+
+    def _point(self, points: Any, leaves: list[Any], k: int) -> Any:
+        if not isinstance(points, NESTS):
+            return leaves[0][k] if leaves[0].ndim > 1 else float(leaves[0][k])
+        from .tape.replay.signature import unflatten
+
+        return unflatten(structure_of(points), [v[k] for v in leaves])
+
+    def __repr__(self) -> str:
+        return f"<{self.__name__}: {self.plan}>"
+
+    # Recording
+
+    def _again(self, arguments: tuple[Any, ...]) -> Any:
+        """The answer where the recording at hand does not hold."""
+        for known in self._recordings:
+            if len(arguments) == len(known.signature.arguments):
+                y = known.run(*arguments)
+                if y is not MISS:
+                    self._use(known)
+                    return y
+        value, derivative = self._value_and(*arguments)  # an error of the user's is raised here
+        if self.on_change == "raise" and self._recordings:
+            raise StaleTapeError(
+                "what was recorded does not hold for these arguments: the function takes another "
+                "branch, or a shape, dtype, structure or constant differs; prepare it for them, "
+                "or use on_change='record'"
+            )
+        self._misses += 1
+        # Where every point is another branch, recording each would cost more than it can save.
+        if self._misses <= KEPT or self._misses & (self._misses - 1) == 0:
+            self._record(arguments, (value, derivative))
+        return (value, derivative) if self._with_value else derivative
+
+    def _use(self, recording: _Recording) -> None:
+        self._recordings.remove(recording)
+        self._recordings.insert(0, recording)
+        self._run = recording.run
+        self._plan = recording.plan
+
+    def _record(self, arguments: Sequence[Any], result: tuple[Any, Any]) -> None:
+        """Record the derivative at a point where its result is known."""
+        reason = self._obstacle(arguments)
+        if reason is None:
+            try:
+                recording = self._recorded(arguments, result)
+            except _CannotReplay as error:
+                reason = str(error)
+        if reason is not None:
+            if self._forced not in (None, "eager"):
+                raise UnsupportedError(f"plan={self._forced!r} is not possible: {reason}")
+            if not self._recordings:
+                self._plan = Plan("eager", 0, reason)
+            return
+        self._recordings.insert(0, recording)
+        del self._recordings[KEPT:]
+        self._use(recording)
+
+    def _obstacle(self, arguments: Sequence[Any]) -> str | None:
+        if self._forced == "eager":
+            return "it was asked for"
+        if self._replayed is None:
+            return "this backend calls the function itself at every point"
+        if any(type(v) is Tracer for a in arguments for v in leaves_of(a)):
+            return "the point itself is being recorded"
+        return None
+
+    def _recorded(self, arguments: Sequence[Any], result: tuple[Any, Any]) -> _Recording:
+        for others in (True, False):
+            signature = signature_of(arguments, self._active, others)
+            try:
+                made = self._program(signature, arguments)
+                break
+            except (DiffkitError, TypeError, ValueError) as error:
+                # A constant may be needed as it is, as the number of a loop's steps for instance.
+                if not others:
+                    raise _CannotReplay(f"it cannot be recorded: {error}") from None
+        value, derivative = result
+        leaves = [value, *leaves_of(derivative)]
+        results = Results(
+            tuple([Leaf(type(v), v, constant=False) for v in leaves]),
+            structure_of(derivative) if isinstance(derivative, NESTS) else None,
+            self._with_value,
+        )
+        return _planned(made, signature, results, self._forced)
+
+    def _program(self, signature: Signature, arguments: Sequence[Any]) -> Program:
+        replayed = self._replayed
+        assert replayed is not None
+
+        def derivative(*inputs: Any) -> list[Any]:
+            value, g = replayed(*signature.arguments_with(inputs))
+            return [value, *leaves_of(g)]
+
+        rows, values, places = record_many(derivative, signature.inputs(arguments))
+        if not rows.replayable:
+            raise _CannotReplay("a derivative met a NaN, whose sweep depends on the point")
+        return program(rows, values, places)
+
+
+class _CannotReplay(Exception):
+    """A recording would not compute the derivative at other points."""
+
+
+def _never(*arguments: Any) -> Any:
+    return MISS
+
+
+def _planned(
+    made: Program, signature: Signature, results: Results, forced: str | None
+) -> _Recording:
+    scalars = scalar_program(made)
+    unchanged = made.unchanged if made.noted else None
+    name, native, reason = _choose(scalars, forced)
+    if name == "source":
+        assert scalars is not None
+        run = from_source(scalars, signature, results, unchanged)
+    elif name == "native":
+        run = from_native(native, signature, results, unchanged)
+    else:
+        run = from_arrays(ArrayProgram(made), signature, results, unchanged)
+    operations = len(made) if name == "arrays" or scalars is None else len(scalars.steps)
+    plan = Plan(name, operations, reason)
+    return _Recording(plan, signature, results, run, scalars, native)
+
+
+def _choose(scalars: ScalarProgram | None, forced: str | None) -> tuple[str, Any, str]:
+    """The plan, the native program where it takes one, and the reason."""
+    if scalars is None:
+        if forced in ("source", "native"):
+            raise _CannotReplay("it operates on whole arrays")
+        return "arrays", None, "it operates on whole arrays"
+    if forced in ("source", "arrays"):
+        return forced, None, "it was asked for"
+    size = len(scalars.steps)
+    if forced == "native" or size >= NATIVE_FROM:
+        native, obstacle = _native(scalars, needed=forced == "native")
+        if native is not None:
+            return "native", native, "a long program on numbers"
+        if forced == "native":
+            raise _CannotReplay(obstacle)
+    else:
+        obstacle = "a short program on numbers"
+    return ("source" if size <= SOURCE_UP_TO else "arrays"), None, obstacle
+
+
+def _native(scalars: ScalarProgram, needed: bool) -> tuple[Any, str]:
+    from .tape.replay import native
+
+    if not needed and not native.available():
+        return None, "a program on numbers (pip install 'diffkit[fast]' for a native loop)"
+    made = native.compile(scalars)
+    return made, "a program on numbers" if made is not None else str(native.obstacle(scalars))
+
+
+class _Columns:
+    """Many points at once, for a program on numbers."""
+
+    def __init__(self, recording: _Recording, points: Any, leaves: list[Any], rest: Any) -> None:
+        self.recording = recording
+        self.points = leaves
+        self.rest = rest
+
+    def fits(self, first: Any, rest: Sequence[Any]) -> bool:
+        """Whether the leaves of the points are the first inputs of the program."""
+        argument = self.recording.signature.arguments[0]
+        return not any(leaf.constant for leaf in argument.leaves)
+
+    def derivatives(self, one_by_one: Callable[[int], Any], m: int) -> Any:
+        """The derivatives of all points; those for which the recording does not hold are computed
+        one by one."""
+        recording = self.recording
+        inputs = [np.asarray(v, float).reshape(m, -1) for v in self.points]
+        others = recording.signature.inputs((recording.signature.arguments_with(
+            [leaf.value for leaf in recording.signature.leaves])[0], *self.rest))  # fmt: skip
+        count = len(inputs)
+        inputs += [
+            np.broadcast_to(np.reshape(v, (1, -1)), (m, int(np.size(v)))) for v in others[count:]
+        ]
+        table = np.concatenate(inputs, axis=1)
+        assert recording.scalars is not None
+        if recording.native is not None:
+            values, good = recording.native.batch(table)
+        else:
+            values, good = ColumnProgram(recording.scalars)(table)
+        good &= np.isfinite(values).all(axis=1) & np.isfinite(table).all(axis=1)
+        return self._assembled(values, good, one_by_one, m)
+
+    def _assembled(self, values: Any, good: Any, one_by_one: Any, m: int) -> Any:
+        results = self.recording.results
+        missing = np.flatnonzero(~good).tolist()
+        single = {k: one_by_one(k) for k in missing}
+        parts, at = [], 0
+        for leaf in results.leaves:
+            part = values[:, at : at + leaf.size].reshape(m, *leaf.shape)
+            at += leaf.size
+            parts.append(np.ascontiguousarray(part))
+        for k, y in single.items():
+            own = _all_leaves(y, results)
+            for part, leaf in zip(parts[len(parts) - len(own) :], own, strict=True):
+                part[k] = leaf
+        from .tape.replay.signature import unflatten
+
+        value, *rest = parts
+        derivative = rest[0] if results.structure is None else unflatten(results.structure, rest)
+        return (value, derivative) if results.with_value else derivative
+
+
+def _all_leaves(y: Any, results: Results) -> list[Any]:
+    if results.with_value:
+        return [y[0], *leaves_of(y[1])]
+    return leaves_of(y)
+
+
+def _stacked(found: list[Any]) -> Any:
+    """Results stacked along a first axis, leaf by leaf."""
+    if not isinstance(found[0], NESTS):
+        return np.stack(found)
+    import optree
+
+    return optree.tree_map(lambda *leaves: np.stack(leaves), *found)

@@ -1,0 +1,356 @@
+"""Programs on arrays, replayed with NumPy into buffers that are allocated once.
+
+Each array of the program has a place in memory before the first replay: an operation writes into
+the place of a value that is no longer needed, into that of its own operand where it is
+elementwise, and slices, transposes and the like are taken once. What is left of a replay is one
+call of NumPy an operation. Runs of elementwise operations on large arrays are done block by block;
+see ``runs``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ...rules import RULES, Primitive, arithmetic, selection, shape
+from ..recording import CONSTANT, GUARD, INPUT, OUTPUT, plain
+from .program import Node, Program
+from .reductions import reduction_into
+from .runs import Run, find_runs, scheduled
+
+Call = tuple[Callable[..., Any], list[Any], tuple[tuple[int, int], ...], int]
+_VIEWS: set[Primitive] = {
+    shape.getitem,
+    *(RULES[fn] for fn in (np.reshape, np.ravel, np.transpose, np.matrix_transpose)),
+    *(RULES[fn] for fn in (np.squeeze, np.expand_dims, np.broadcast_to, np.swapaxes)),
+    *(RULES[fn] for fn in (np.moveaxis, np.diagonal, np.flip)),
+}
+_REDUCTIONS: dict[Any, np.ufunc] = {np.sum: np.add, np.max: np.maximum, np.min: np.minimum}
+
+
+SHORT_AXIS = 64  # elements of the last axis below which broadcasting is slow
+SPREAD = 1 << 20  # elements of the largest constant that is kept broadcast
+
+
+class MissedBranch(Exception):
+    """The recorded branch, or a recorded shape, is not the one at this point."""
+
+
+class ArrayProgram:
+    """A program on arrays, ready to be run again.
+
+    It may be used by several threads at once: each run takes a set of buffers of its own.
+
+    Attributes:
+        program: what it computes.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.program = scheduled(program)
+        self._idle = [_Buffers(self.program)]
+
+    def __call__(self, inputs: Sequence[Any]) -> list[Any]:
+        """The results at a point; arrays are the caller's own.
+
+        Args:
+            inputs: floats and arrays of the recorded shapes and dtypes.
+
+        Raises:
+            MissedBranch: the recording does not hold there.
+        """
+        try:
+            buffers = self._idle.pop()
+        except IndexError:  # another thread is at it
+            buffers = _Buffers(self.program)
+        try:
+            return buffers.run(inputs)
+        finally:
+            self._idle.append(buffers)
+
+
+class _Buffers:
+    """The arrays of a program, and its operations bound to them.
+
+    Numbers are Python floats in ``cells``, because NumPy does not take an array of no dimensions
+    for a number where it chooses the dtype of a result.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.nodes = program.nodes
+        self.program = program
+        self.cells: list[Any] = [None] * len(program.nodes)
+        self.arrays: dict[int, Any] = {}  # arrays that stay where they are
+        self.base: dict[int, int] = {}  # of a view: the node that owns the memory
+        self.calls: list[Call] = []
+        self.pool: dict[tuple[int, Any], list[Any]] = {}
+        self.runs = find_runs(program)
+        self.last = _last_uses(program, self.runs)
+        self.dying: dict[int, list[int]] = {}
+        for k, at in self.last.items():
+            self.dying.setdefault(at, []).append(k)
+        self.streamed = _streamed(program, self.runs)
+        for k in range(len(self.nodes)):
+            self._prepare(k)
+
+    # Running
+
+    def run(self, inputs: Sequence[Any]) -> list[Any]:
+        cells = self.cells
+        for k, value in enumerate(inputs):
+            if k in self.arrays:
+                np.copyto(self.arrays[k], value)
+            else:
+                cells[k] = value
+        for call, args, dynamic, target in self.calls:
+            for position, k in dynamic:
+                args[position] = cells[k]
+            y = call(*args)
+            if target >= 0:
+                cells[target] = y
+        results = [self._result(k) for k in self.program.outputs]
+        # A result that stands twice is two arrays, which do not share their memory.
+        return [y.copy() if any(y is r for r in results[:k]) and type(y) is np.ndarray else y
+                for k, y in enumerate(results)]  # fmt: skip
+
+    def _result(self, k: int) -> Any:
+        if k in self.arrays:
+            return self.arrays[k].copy()
+        value = self.cells[k]
+        return self.nodes[k].value if value is None else value
+
+    # Binding
+
+    def _prepare(self, k: int) -> None:
+        node = self.nodes[k]
+        run = self.runs.get(k)
+        if run is not None:
+            if run.nodes[-1] == k:
+                self._bind_run(run)
+        elif node.rule is INPUT:
+            if type(node.value) is np.ndarray and k not in self.streamed:
+                self.arrays[k] = np.empty(node.value.shape, node.value.dtype)
+        elif node.rule is CONSTANT:
+            if type(node.value) is np.ndarray:
+                self.arrays[k] = node.value
+            else:
+                self.cells[k] = node.value
+        else:
+            self._bind(k, node)
+        for old in self.dying.get(k, ()):
+            self._release(old)
+
+    def _bind(self, k: int, node: Node) -> None:
+        rule, operands = node.rule, node.operands
+        if rule is GUARD:
+            self._call(partial(_require_branch, node.value), operands, -1)
+        elif type(node.value) is not np.ndarray:
+            self._call(_number(rule, node), operands, k)
+        elif rule is OUTPUT:
+            self._call(partial(_part_into, self._allocate(k)), operands, -1)
+        elif rule in _VIEWS and self._bind_view(k, node):
+            return
+        else:
+            self._bind_array(k, node)
+
+    def _bind_array(self, k: int, node: Node) -> None:
+        rule = node.rule
+        into = _writer(rule, node, self.nodes)
+        if isinstance(into, np.ufunc) and rule.elementwise:
+            out = self._in_place(k, node)
+            out = self._allocate(k) if out is None else out
+        else:
+            out = self._allocate(k)
+        if into is None:
+            self._call(partial(_store, partial(rule.fn, **node.kwargs), out), node.operands, -1)
+        else:
+            self._call(into, node.operands[: _arity(rule, node)], -1, out)
+            self._spread_constants(node, self.calls[-1][1])
+
+    def _spread_constants(self, node: Node, args: list[Any]) -> None:
+        """Broadcast constant operands once and for all: NumPy is slow where the axes along which
+        it can run on all operands alike are short."""
+        if not node.rule.elementwise or node.shape[-1:] >= (SHORT_AXIS,):
+            return
+        for i, n in enumerate(node.operands):
+            value = self.nodes[n].value
+            if self.nodes[n].rule is not CONSTANT or type(value) is not np.ndarray:
+                continue
+            if value.ndim > 1 and value.shape != node.shape and node.value.size <= SPREAD:
+                args[i] = np.array(np.broadcast_to(value, node.shape))
+
+    def _call(self, call: Any, operands: Sequence[int], target: int, *more: Any) -> None:
+        args = [self.arrays.get(n, self.cells[n]) for n in operands]
+        dynamic = tuple(
+            [(i, n) for i, n in enumerate(operands)
+             if n not in self.arrays and self.nodes[n].rule is not CONSTANT]
+        )  # fmt: skip
+        self.calls.append((call, [*args, *more], dynamic, target))
+
+    def _bind_view(self, k: int, node: Node) -> bool:
+        """Take a view once and for all; False where it would be a copy."""
+        source, *parameters = node.operands
+        if source not in self.arrays or any(self.nodes[n].rule is not CONSTANT for n in parameters):
+            return False
+        given = [self.nodes[n].value for n in parameters]
+        view = node.rule.fn(self.arrays[source], *given, **node.kwargs)
+        if type(view) is not np.ndarray or not np.may_share_memory(view, self.arrays[source]):
+            return False
+        self.arrays[k] = view
+        self.base[k] = self.base.get(source, source)
+        owner = self.base[k]
+        if self.last.get(owner, -1) < self.last.get(k, -1):  # the memory lives as long as the view
+            self.dying[self.last[owner]].remove(owner)
+            self.last[owner] = self.last[k]
+            self.dying[self.last[k]].append(owner)
+        return True
+
+    def _bind_run(self, run: Run) -> None:
+        outs = {k: self._allocate(k) for k in run.results if k not in run.returned}
+        call = run.bind(
+            self.nodes, {k: self.arrays[k] for k in run.arrays if k in self.arrays}, outs
+        )
+        streamed = [k for k in run.arrays if k not in self.arrays]
+        fresh = [k for k in run.results if k in run.returned]
+        self._call(partial(_run_into, self.cells, fresh, call), [*streamed, *run.numbers], -1)
+
+    # Memory
+
+    def _allocate(self, k: int) -> Any:
+        value = self.nodes[k].value
+        free = self.pool.get((value.size, value.dtype))
+        flat = free.pop() if free else np.empty(value.size, value.dtype)
+        self.arrays[k] = flat.reshape(value.shape)
+        return self.arrays[k]
+
+    def _release(self, k: int) -> None:
+        node = self.nodes[k]
+        if k in self.base or k not in self.arrays or node.rule in (INPUT, CONSTANT):
+            return
+        array = self.arrays[k]
+        self.pool.setdefault((array.size, array.dtype), []).append(array.reshape(-1))
+
+    def _in_place(self, k: int, node: Node) -> Any:
+        """The memory of an operand that is not needed afterwards and fits the result."""
+        for n in dict.fromkeys(node.operands):
+            old = self.arrays.get(n)
+            if (
+                old is not None
+                and n in self.dying.get(k, ())
+                and n not in self.base
+                and self.nodes[n].rule not in (INPUT, CONSTANT)
+                and old.shape == node.value.shape
+                and old.dtype == node.value.dtype
+            ):
+                self.dying[k].remove(n)
+                self.arrays[k] = old
+                return old
+        return None
+
+
+def _last_uses(program: Program, runs: dict[int, Run]) -> dict[int, int]:
+    """For each node the last one that reads it; a result is read at the end."""
+    last = {}
+    for k, node in enumerate(program.nodes):
+        at = runs[k].nodes[-1] if k in runs else k
+        for n in node.operands:
+            last[n] = at
+    return last | dict.fromkeys(program.outputs, len(program.nodes))
+
+
+def _streamed(program: Program, runs: dict[int, Run]) -> set[int]:
+    """Large inputs that only runs read: they are taken as they come, and not copied first."""
+    streamed = {n for run in runs.values() for n in run.arrays if n < program.inputs}
+    for k, node in enumerate(program.nodes):
+        if k not in runs:
+            streamed -= set(node.operands)
+    return streamed - set(program.outputs)
+
+
+def _number(rule: Primitive, node: Node) -> Callable[..., Any]:
+    """How to compute a number, or several values: on Python floats, as the recording did."""
+    fn = _REDUCTIONS[rule.fn].reduce if rule.fn in _REDUCTIONS and _simple(node) else rule.fn
+    kwargs = dict(node.kwargs)
+    if fn is not rule.fn:
+        kwargs.setdefault("axis", None)
+    call = partial(fn, **kwargs) if kwargs else fn
+    return lambda *args: plain(call(*args))
+
+
+def _simple(node: Node) -> bool:
+    return len(node.operands) == 1 and set(node.kwargs) <= {"axis", "keepdims"}
+
+
+def _writer(rule: Primitive, node: Node, nodes: Sequence[Node]) -> Callable[..., Any] | None:
+    """A function of the operands and of the array to write the result into; None if there is
+    none, and the result must be copied."""
+    fn = rule.fn
+    if rule is arithmetic.raised:
+        return _power_into(node, nodes)
+    if fn in _REDUCTIONS and _simple(node):
+        axis, keep = node.kwargs.get("axis"), bool(node.kwargs.get("keepdims", False))
+        return reduction_into(_REDUCTIONS[fn], nodes[node.operands[0]].shape, axis, keep)
+    if node.kwargs:
+        return None
+    if isinstance(fn, np.ufunc) and fn.nout == 1:
+        return fn
+    if rule is selection.where:
+        return _where_into
+    if rule is shape.scatter and not any(
+        shape.names_twice(nodes[n].value) for n in node.operands[2:]
+    ):
+        index = tuple([nodes[n].value for n in node.operands[2:]])
+        return partial(_scatter_into, index)
+    return None
+
+
+def _arity(rule: Primitive, node: Node) -> int:
+    """The operands that the writer takes."""
+    return 1 if rule in (shape.scatter, arithmetic.raised) else len(node.operands)
+
+
+def _power_into(node: Node, nodes: Sequence[Node]) -> Callable[..., Any] | None:
+    """``array ** number`` as NumPy evaluates it: squares, roots and reciprocals are special."""
+    base, exponent = [nodes[n] for n in node.operands]
+    if exponent.rule is not CONSTANT or type(exponent.value) not in (int, float):
+        return None
+    if type(base.value) is not np.ndarray or base.value.dtype.kind != "f":
+        return None
+    b = exponent.value
+    special: dict[float, np.ufunc] = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal}
+    if b in special:
+        return special[b]
+    return None if b in (0, 1) else lambda a, out: np.power(a, b, out)
+
+
+def _where_into(condition: Any, a: Any, b: Any, out: Any) -> None:
+    np.copyto(out, b)
+    np.copyto(out, a, where=condition)
+
+
+def _scatter_into(index: tuple[Any, ...], g: Any, out: Any) -> None:
+    out.fill(0.0)
+    out[index] = g
+
+
+def _store(call: Callable[..., Any], out: Any, *args: Any) -> None:
+    y = call(*args)
+    if np.shape(y) != out.shape:
+        raise MissedBranch
+    np.copyto(out, y)
+
+
+def _part_into(out: Any, values: Any, k: int) -> None:
+    _store(lambda: values[k], out)
+
+
+def _require_branch(taken: bool, condition: Any) -> None:
+    if bool(condition) is not taken:
+        raise MissedBranch
+
+
+def _run_into(cells: list[Any], fresh: list[int], call: Callable[..., Any], *given: Any) -> None:
+    for k, array in zip(fresh, call(*given), strict=True):
+        cells[k] = array

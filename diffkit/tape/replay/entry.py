@@ -1,0 +1,269 @@
+"""The function that a prepared derivative calls: it checks its arguments, runs a plan, and checks
+the results.
+
+It is generated for the arguments that were recorded, because on a small function everything
+around the arithmetic costs more than the arithmetic: a type check written out takes 30 ns, and
+a loop over descriptions of arguments a microsecond. It returns MISS where the recording does not
+hold, or where anything is not finite; the caller then asks the backend itself, which knows what
+to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..recording import numeric
+from .arrays import ArrayProgram, MissedBranch
+from .scalars import ScalarProgram
+from .signature import Leaf, Signature, same, taken_apart, unflatten
+from .source import on_numbers, statements
+
+MISS = object()
+FEW = 8  # elements up to which each is looked at by itself
+PAIRS = 4  # elements up to which an array is filled one by one
+
+Lines = list[str]
+
+
+@dataclass(frozen=True)
+class Results:
+    """What is to be returned.
+
+    Attributes:
+        leaves: the value of f, and the leaves of its derivative.
+        structure: the structure of a derivative that is a nest.
+        with_value: whether the value is returned too.
+    """
+
+    leaves: tuple[Leaf, ...]
+    structure: Any
+    with_value: bool
+
+
+class _Writer:
+    """The source of one entry, and what it names."""
+
+    def __init__(self, signature: Signature, unchanged: Callable[[], Any] | None) -> None:
+        self.lines: Lines = []
+        self.bound: dict[str, Any] = {
+            "MISS": MISS, "ndarray": np.ndarray, "float64": np.float64, "numeric": numeric,
+            "same": same, "total": np.add.reduce, "array": np.array, "empty": np.empty,
+            "unflatten": unflatten, "MissedBranch": MissedBranch, "unchanged": unchanged,
+        }  # fmt: skip
+        self.inputs: list[tuple[str, Leaf]] = []
+        self.parameters = [f"a{k}" for k in range(len(signature.arguments))]
+        for name, argument in zip(self.parameters, signature.arguments, strict=True):
+            if argument.structure is None:
+                self._check(name, argument.leaves[0])
+                continue
+            self.bound[f"leaves_{name}"] = taken_apart(argument.structure)
+            self.lines.append(f"{name} = leaves_{name}({name})")
+            self._miss(f"{name} is None")
+            names = [f"{name}_{k}" for k in range(len(argument.leaves))]
+            if names:
+                self.lines.append(f"{', '.join(names)}, = {name}")
+            for part, leaf in zip(names, argument.leaves, strict=True):
+                self._check(part, leaf)
+        if unchanged is not None:
+            self._miss("not unchanged()")
+
+    def _miss(self, condition: str) -> None:
+        self.lines += [f"if {condition}:", "    return MISS"]
+
+    def _bind(self, value: Any) -> str:
+        name = f"k{len(self.bound)}"
+        self.bound[name] = value
+        return name
+
+    def _check(self, name: str, leaf: Leaf) -> None:
+        """Refuse an argument that the recording does not hold for."""
+        if leaf.constant:
+            kept = self._bind(leaf.value)
+            self._miss(f"{name} is not {kept} and not same({name}, {kept})"
+                       if not isinstance(leaf.value, np.ndarray)
+                       else f"not same({name}, {kept})")  # fmt: skip
+            return
+        kind = self._bind(leaf.kind)
+        if leaf.kind is np.ndarray:
+            dtype = self._bind(leaf.value.dtype)
+            operator = "is not" if leaf.value.dtype is np.dtype(leaf.value.dtype.char) else "!="
+            self._miss(f"type({name}) is not {kind} or {name}.shape != {leaf.shape!r} "
+                       f"or {name}.dtype {operator} {dtype}")  # fmt: skip
+        else:
+            self._miss(f"type({name}) is not {kind}")
+        if leaf.kind is np.float64 or leaf.kind is int:
+            self.lines.append(f"{name} = float({name})")
+        elif leaf.kind is not float and getattr(leaf.value, "dtype", None) != np.float64:
+            self.lines.append(f"{name} = numeric({name})")
+        self.inputs.append((name, leaf))
+
+    def require_finite(self, terms: Sequence[str]) -> None:
+        """Refuse NaN and infinities: their sum, less itself, is not 0."""
+        if not terms:
+            return
+        self.lines.append(f"s = {' + '.join(terms)}")
+        self._miss("s - s != 0.0")
+
+    def function(self) -> Callable[..., Any]:
+        """Compile what has been written."""
+        text = "\n".join([
+            f"def prepared({', '.join(self.parameters)}):",
+            "    try:",
+            *[f"        {line}" for line in self.lines],
+            "    except (ArithmeticError, ValueError, RuntimeWarning, MissedBranch):",
+            "        return MISS",
+        ])  # fmt: skip
+        scope = dict(self.bound)
+        exec(compile(text, "<prepared derivative>", "exec"), scope)
+        made: Callable[..., Any] = scope["prepared"]
+        return made
+
+    def give_back(self, names: Sequence[str], results: Results) -> None:
+        """Return the results in the structure that the operator gives them."""
+        value, *parts = names
+        derivative = parts[0] if results.structure is None else (
+            f"unflatten({self._bind(results.structure)}, ({', '.join(parts)},))"
+        )  # fmt: skip
+        pair = f"{value}, {derivative}" if results.with_value else derivative
+        self.lines.append(f"return {pair}")
+
+
+def from_source(
+    program: ScalarProgram, signature: Signature, results: Results, unchanged: Any
+) -> Callable[..., Any]:
+    """The entry of plan "source": everything in one generated function."""
+    writer = _Writer(signature, unchanged)
+    body = on_numbers(program)
+    lines, names = statements(body, program, ["if not ({}):\n            return MISS",
+                                              "if {}:\n            return MISS"])  # fmt: skip
+    _unpack(writer, names)
+    finite = _finite_inputs(writer, names)
+    writer.bound |= body.bound
+    writer.lines += lines
+    slots = [table.ravel().tolist() for table in program.outputs]
+    returned = [names[k] for part in slots if len(part) <= FEW for k in part]
+    finite += [n for n in dict.fromkeys(returned) if n[0] == "v"]
+    made, sums = _numbers_given_back(writer, slots, names, results)
+    writer.require_finite(finite + sums)
+    writer.give_back(made, results)
+    return writer.function()
+
+
+def _unpack(writer: _Writer, names: list[str]) -> None:
+    at = 0
+    for name, leaf in writer.inputs:
+        own = names[at : at + leaf.size]
+        at += leaf.size
+        if leaf.kind is not np.ndarray:
+            writer.lines.append(f"{own[0]} = {name}")
+        elif own:
+            flat = name if len(leaf.shape) == 1 else f"{name}.ravel()"
+            writer.lines.append(f"{', '.join(own)}, = {flat}.tolist()")
+
+
+def _finite_inputs(writer: _Writer, names: list[str]) -> list[str]:
+    """The terms that tell whether the inputs are finite; taken before names are used again."""
+    terms, at = [], 0
+    for name, leaf in writer.inputs:
+        own = names[at : at + leaf.size]
+        at += leaf.size
+        if leaf.size <= FEW:
+            terms += own
+        else:
+            terms.append(f"float(total({name}, None))")
+    if not terms:
+        return []
+    writer.lines.append(f"t = {' + '.join(terms)}")
+    return ["t"]
+
+
+def _numbers_given_back(
+    writer: _Writer, slots: list[list[int]], names: list[str], results: Results
+) -> tuple[list[str], list[str]]:
+    """Write the results; returns their names, and terms for what is too long to be looked at
+    number by number."""
+    made, sums = [], []
+    for k, (part, leaf) in enumerate(zip(slots, results.leaves, strict=True)):
+        name = f"r{k}"
+        made.append(name)
+        if k == 0 and not results.with_value and len(part) <= FEW:
+            continue
+        if leaf.kind is not np.ndarray:
+            value = names[part[0]]
+            writer.lines.append(f"{name} = float64({value})" if leaf.kind is np.float64
+                                else f"{name} = {value}")  # fmt: skip
+            continue
+        shaped = "" if len(leaf.shape) == 1 else f".reshape({leaf.shape!r})"
+        if len(part) <= PAIRS:
+            writer.lines.append(f"{name} = empty({leaf.shape!r})")
+            writer.lines += [
+                f"{name}[{', '.join(map(str, index))}] = {names[k]}"
+                for index, k in zip(np.ndindex(leaf.shape), part, strict=True)
+            ]
+        else:
+            elements = ", ".join([names[k] for k in part])
+            writer.lines.append(f"{name} = array([{elements}], float){shaped}")
+        if len(part) > FEW:
+            sums.append(f"float(total({name}, None))")
+    return made, sums
+
+
+def from_native(
+    program: Callable[[Any], Any], signature: Signature, results: Results, unchanged: Any
+) -> Callable[..., Any]:
+    """The entry of plan "native": a vector in, a vector out."""
+    writer = _Writer(signature, unchanged)
+    writer.bound |= {"run": program, "flat": _flat}
+    names = [name for name, _ in writer.inputs]
+    single = len(names) == 1 and writer.inputs[0][1].kind is np.ndarray
+    whole = single and len(writer.inputs[0][1].shape) == 1
+    writer.lines.append(f"x = {names[0]}" if whole else f"x = flat(({', '.join(names)},))")
+    writer.lines.append("y = run(x)")
+    writer._miss("y is None")
+    writer.require_finite(["float(total(x))", "float(total(y))"])
+    made, at = [], 0
+    for k, leaf in enumerate(results.leaves):
+        made.append(f"r{k}")
+        end = at + leaf.size
+        if k or results.with_value:
+            if leaf.kind is np.ndarray:
+                shaped = "" if len(leaf.shape) == 1 else f".reshape({leaf.shape!r})"
+                writer.lines.append(f"r{k} = y[{at}:{end}]{shaped}")
+            else:
+                plain = f"y[{at}]" if leaf.kind is np.float64 else f"float(y[{at}])"
+                writer.lines.append(f"r{k} = {plain}")
+        at = end
+    writer.give_back(made, results)
+    return writer.function()
+
+
+def _flat(values: Sequence[Any]) -> Any:
+    """The elements of numbers and arrays as one vector."""
+    if len(values) == 1:
+        return np.array(values[0], float).reshape(-1)
+    return np.concatenate([np.ravel(v) for v in values])
+
+
+def from_arrays(
+    program: ArrayProgram, signature: Signature, results: Results, unchanged: Any
+) -> Callable[..., Any]:
+    """The entry of plan "arrays"."""
+    writer = _Writer(signature, unchanged)
+    writer.bound["run"] = program
+    names = [name for name, _ in writer.inputs]
+    made = [f"r{k}" for k in range(len(results.leaves))]
+    writer.lines.append(f"{', '.join(made)}, = run(({', '.join(names)},))")
+    arrays = [name for name, leaf in writer.inputs if leaf.kind is np.ndarray]
+    numbers = [name for name, leaf in writer.inputs if leaf.kind is not np.ndarray]
+    for name, leaf in zip(made, results.leaves, strict=True):
+        (arrays if leaf.kind is np.ndarray else numbers).append(name)
+    writer.require_finite([*numbers, *[f"total({name}, None)" for name in arrays]])
+    writer.lines += [
+        f"r{k} = float64(r{k})" for k, leaf in enumerate(results.leaves) if leaf.kind is np.float64
+    ]
+    writer.give_back(made, results)
+    return writer.function()
