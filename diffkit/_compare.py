@@ -51,8 +51,9 @@ class _Task:
         return apply(f, point, *self.vectors, *self.args, backend=backend)
 
     def prepared(self, backend: Backend) -> Callable[[], Any]:
-        g = prepare(operator_named(self.name), self.f, self.points[0], *self.args, backend=backend)
-        return partial(g, self.points[0], *self.vectors, *self.args)
+        arguments = (self.points[0], *self.vectors, *self.args)
+        return partial(prepare(operator_named(self.name), self.f, *arguments, backend=backend),
+                       *arguments)  # fmt: skip
 
 
 @np.errstate(all="ignore")  # a point outside the domain is told by an error, and once is enough

@@ -81,7 +81,7 @@ class Prepared:
         self,
         value_and: ValueAnd,
         replayed: ValueAnd | None,
-        arguments: Sequence[Any],
+        arguments: Sequence[Any] | None,
         active: set[int],
         with_value: bool,
         plan: str | None,
@@ -103,7 +103,8 @@ class Prepared:
         self._misses = 0
         self._plan = Plan("eager", 0, "nothing was recorded yet")
         self._run: Callable[..., Any] = _never
-        self._record(arguments, self._value_and(*arguments))
+        if arguments is not None:
+            self._record(arguments, self._value_and(*arguments))
 
     def __call__(self, *arguments: Any) -> Any:
         """The derivative at a point: ``g(x, *args)``; for jvp, vjp and hvp ``g(x, v, *args)``."""

@@ -364,7 +364,8 @@ def prepare(
         operator: one of the operators of this module, such as ``diffkit.gradient``, or of those
             that return the value as well.
         f: the function.
-        x: an example point; for jvp, vjp and hvp the vector follows it.
+        x: an example point. For jvp, vjp and hvp an example vector follows it; where there is none,
+            the first call is recorded.
         args: example constants.
         backend: a name or a configured backend.
         argnums: the arguments that are differentiated.
@@ -402,7 +403,7 @@ def prepare(
     return Prepared(
         derivative,
         derivative if chosen.composable else None,
-        (x, *args),
+        (x, *args) if args or not vectors else None,
         active | ({1} if vectors else set()),
         with_value=operator is value_and,
         plan=plan,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,8 +29,7 @@ COMMUTATIVE = {ADD, MULTIPLY}
 _FLOAT = np.dtype(float)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Node:
+class Node(NamedTuple):
     """One operation, input or constant of a program.
 
     Attributes:
@@ -132,7 +131,10 @@ class _Line:
 
     def operation(self, rule: Primitive, operands: tuple[int, ...], kwargs: Any, y: Any) -> int:
         nodes = self.nodes
-        if all(nodes[k].rule is CONSTANT for k in operands):
+        for k in operands:
+            if nodes[k].rule is not CONSTANT:
+                break
+        else:
             return -1 if rule is GUARD else self.constant(y)
         if rule.elementwise and type(y) is np.ndarray and not kwargs:
             operands = tuple([self.number_of(k, operands, y) for k in operands])
@@ -275,17 +277,18 @@ def _without_dead_code(
     for k in outputs:
         needed[k] = True
     for k in range(len(nodes) - 1, -1, -1):
-        node = nodes[k]
-        if node.rule is GUARD:
+        rule, operands, _, _ = nodes[k]
+        if needed[k] or rule is GUARD:
             needed[k] = True
-        if needed[k]:
-            for operand in node.operands:
+            for operand in operands:
                 needed[operand] = True
     place = [-1] * len(nodes)
     kept: list[Node] = []
     for k, node in enumerate(nodes):
         if needed[k]:
             place[k] = len(kept)
-            operands = tuple([place[n] for n in node.operands])
-            kept.append(Node(node.rule, operands, node.kwargs, node.value))
+            if node.operands:
+                operands = tuple([place[n] for n in node.operands])
+                node = Node(node.rule, operands, node.kwargs, node.value)
+            kept.append(node)
     return Program(tuple(kept), inputs, tuple([place[k] for k in outputs]), noted)

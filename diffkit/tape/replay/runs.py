@@ -221,7 +221,7 @@ def scheduled(program: Program) -> Program:
             order.append(k)
     order += [*run, *behind]
     place = {k: at for at, k in enumerate(order)}
-    moved = [replace(nodes[k], operands=tuple([place[n] for n in nodes[k].operands]))
+    moved = [nodes[k]._replace(operands=tuple([place[n] for n in nodes[k].operands]))
              for k in order]  # fmt: skip
     return replace(program, nodes=tuple(moved), outputs=tuple([place[k] for k in program.outputs]))
 

@@ -8,7 +8,7 @@ what moves elements about moves entries of the table, once, instead of at every 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,8 +28,7 @@ _MOVES: set[Primitive] = {
 }
 
 
-@dataclass(frozen=True)
-class ScalarStep:
+class ScalarStep(NamedTuple):
     """One operation on numbers.
 
     Attributes:
@@ -116,11 +115,17 @@ class _Tables:
             return self._moved(node)
         if type(node.value) not in NUMBERS or node.kwargs:
             raise _NotScalar
-        operands = [self._slots(k) for k in node.operands]
-        if any(np.ndim(table) for table in operands):
-            raise _NotScalar
+        operands = []
+        for k in node.operands:
+            table = self.tables[k]
+            slot = table if table is not None else self._slots(k)
+            if type(slot) is not int:
+                if np.ndim(slot):
+                    raise _NotScalar
+                slot = int(slot)
+            operands.append(slot)
         slot = self._new()
-        self.steps.append(ScalarStep(node.rule, tuple(map(int, operands)), slot, node.value))
+        self.steps.append(ScalarStep(node.rule, tuple(operands), slot, node.value))
         return slot if node.rule is not GUARD else None
 
     def _new(self) -> int:

@@ -7,10 +7,11 @@ their place in the derivative table, and constants that are not plain floats are
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from ...rules import arithmetic, selection
 from ..recording import GUARD, plain
 from .scalars import ScalarProgram, ScalarStep
 
+_NUMBERED = re.compile(r"\{(\d)\}")
 DEPTH = 6  # operations that are written within each other
 Function = Callable[..., Any]
 
@@ -42,10 +44,8 @@ _ON_NUMBERS: dict[Function, str] = _INFIX | {
     np.logical_and: "bool({}) and bool({})",
     np.logical_or: "bool({}) or bool({})",
     np.logical_not: "not {}",
-}
-# Each operand stands twice here, so these take names. NaN wins, as in NumPy.
-_ON_NAMES: dict[Function, str] = {
     np.square: "{0} * {0}",
+    # NaN wins, as in NumPy.
     np.maximum: "{0} if {0} > {1} or {0} != {0} else {1}",
     np.minimum: "{0} if {0} < {1} or {0} != {0} else {1}",
 }
@@ -65,19 +65,35 @@ _MATH: dict[Function, Function] = {
 }
 
 
-@dataclass(frozen=True)
-class Expression:
-    """An operation on names and on other expressions.
+class Expression(NamedTuple):
+    """One operation, or a few within each other.
 
     Attributes:
-        form: a format of the operands.
-        operands: slots, or expressions that are written out in their place.
+        text: a format of as many names as there are slots.
+        slots: what it is made of, in the order of the text.
         depth: the operations within each other.
     """
 
-    form: str
-    operands: tuple[Any, ...]
-    depth: int = 1
+    text: str
+    slots: tuple[int, ...]
+    depth: int
+
+
+class Form(NamedTuple):
+    """How one operation is written.
+
+    Attributes:
+        text: a format of its operands.
+        order: the operands, in the order in which they stand there.
+    """
+
+    text: str
+    order: tuple[int, ...]
+
+    @property
+    def repeats(self) -> bool:
+        """Whether an operand stands twice, and must have a name."""
+        return len(set(self.order)) < len(self.order)
 
 
 @dataclass
@@ -116,47 +132,71 @@ def on_columns(program: ScalarProgram) -> Body:
     return _body(program, _columns_form)
 
 
-Form = Callable[[ScalarStep, Any], tuple[str, bool, Any]]
+Written = Callable[[ScalarStep, Any], tuple[str, Any]]
 
 
-def _body(program: ScalarProgram, form_of: Form) -> Body:
+def _body(program: ScalarProgram, written_as: Written) -> Body:
+    body = Body()
+    body.bound.update(inf=math.inf, nan=math.nan, plain=plain)
+    uses = _uses(program)
+    inner = {k: Expression(literal(v), (), 0) for k, v in program.constants.items()}
+    forms: dict[Any, Form] = {}
+    for rule, operands, slot, value in program.steps:
+        if rule is GUARD:
+            k = operands[0]
+            body.lines.append((bool(value), inner.get(k) or Expression("{}", (k,), 0)))
+            continue
+        key: Any = (rule, type(value))
+        if rule is arithmetic.raised:
+            key = (*key, program.constants.get(operands[1]))
+        form = forms.get(key)
+        if form is None:
+            step = ScalarStep(rule, operands, slot, value)
+            form = forms[key] = _form(*written_as(step, program.constants), len(operands), body)
+        if form.repeats:
+            body.lines += [
+                (k, inner.pop(k)) for k in set(operands) if k in inner and inner[k].depth
+            ]
+        parts: list[str] = []
+        slots: list[int] = []
+        depth = 0
+        for n in form.order:
+            k = operands[n]
+            part = inner.get(k)
+            if part is None:
+                parts.append("{}")
+                slots.append(k)
+            else:
+                parts.append(f"({part.text})" if part.depth else part.text)
+                slots += part.slots
+                depth = max(depth, part.depth)
+        expression = Expression(form.text.format(*parts), tuple(slots), depth + 1)
+        if uses[slot] == 1 and depth + 1 < DEPTH:
+            inner[slot] = expression
+        else:
+            body.lines.append((slot, expression))
+    return body
+
+
+def _uses(program: ScalarProgram) -> list[int]:
+    """How often each slot is read; a result counts twice, as it must have a name."""
     uses = [0] * program.slots
-    for step in program.steps:
-        for k in step.operands:
+    for _, operands, _, _ in program.steps:
+        for k in operands:
             uses[k] += 1
     for table in program.outputs:
         for k in table.ravel().tolist():
-            uses[k] += 2  # results have names
-    body = Body()
-    written: dict[int, Any] = {
-        k: Expression(literal(v), (), 0) for k, v in program.constants.items()
-    }
-    body.bound.update(inf=math.inf, nan=math.nan, plain=plain)
-    for step in program.steps:
-        if step.rule is GUARD:
-            k = step.operands[0]
-            body.lines.append((bool(step.value), Expression("{}", (written.get(k, k),), 0)))
-            continue
-        form, names_only, function = form_of(step, program.constants)
-        if function is not None:
-            form = form.format(*["{}"] * len(step.operands), f=_bind(body.bound, function))
-        operands = []
-        depth = 0
-        for k in step.operands:
-            inner = written.get(k, k)
-            if type(inner) is Expression and inner.depth:
-                if names_only:
-                    body.lines.append((k, written.pop(k)))
-                    inner = k
-                else:
-                    depth = max(depth, inner.depth)
-            operands.append(inner)
-        expression = Expression(form, tuple(operands), depth + 1)
-        if uses[step.slot] == 1 and depth + 1 < DEPTH:
-            written[step.slot] = expression
-        else:
-            body.lines.append((step.slot, expression))
-    return body
+            uses[k] += 2
+    return uses
+
+
+def _form(text: str, function: Any, count: int, body: Body) -> Form:
+    """The format with the function's name in it, and its operands in the order of the text."""
+    order = tuple([int(n) for n in _NUMBERED.findall(text)]) or tuple(range(count))
+    text = _NUMBERED.sub("{}", text)
+    if function is not None:
+        text = text.format(*["{}"] * count, f=_bind(body.bound, function))
+    return Form(text, order)
 
 
 def literal(value: Any) -> str:
@@ -176,32 +216,30 @@ def _bind(bound: dict[str, Any], fn: Function) -> str:
     return name
 
 
-def _numbers_form(step: ScalarStep, constants: dict[int, Any]) -> tuple[str, bool, Any]:
-    """How an operation is written, whether its operands must be names, and what it calls."""
+def _numbers_form(step: ScalarStep, constants: dict[int, Any]) -> tuple[str, Any]:
+    """How an operation is written, and the function that it calls."""
     fn = step.rule.fn
     if step.rule is arithmetic.raised:
         exponent = constants.get(step.operands[1])
         if exponent is not None and exponent == int(exponent):
-            return "{} ** {}", False, None
+            return "{} ** {}", None
     if fn in _ON_NUMBERS:
-        return _ON_NUMBERS[fn], False, None
-    if fn in _ON_NAMES:
-        return _ON_NAMES[fn], True, None
+        return _ON_NUMBERS[fn], None
     places = ", ".join("{}" for _ in step.operands)
     if (twin := math_twin(fn)) is not None:
-        return f"{{f}}({places})", False, twin
+        return f"{{f}}({places})", twin
     if isinstance(fn, np.ufunc):
         kind = "bool" if type(step.value) is np.bool_ else type(step.value).__name__
-        return f"{kind}({{f}}({places}))", False, fn
-    return f"plain({{f}}({places}))", False, fn
+        return f"{kind}({{f}}({places}))", fn
+    return f"plain({{f}}({places}))", fn
 
 
-def _columns_form(step: ScalarStep, constants: dict[int, Any]) -> tuple[str, bool, Any]:
+def _columns_form(step: ScalarStep, constants: dict[int, Any]) -> tuple[str, Any]:
     if step.rule.fn in _INFIX:
-        return _INFIX[step.rule.fn], False, None
+        return _INFIX[step.rule.fn], None
     if step.rule is arithmetic.raised:
-        return "{} ** {}", False, None
-    return f"{{f}}({', '.join('{}' for _ in step.operands)})", False, step.rule.fn
+        return "{} ** {}", None
+    return f"{{f}}({', '.join('{}' for _ in step.operands)})", step.rule.fn
 
 
 def statements(
@@ -219,7 +257,7 @@ def statements(
     """
     last = {}
     for at, (_, expression) in enumerate(body.lines):
-        for k in _slots(expression):
+        for k in expression.slots:
             last[k] = at
     names = [""] * program.slots
     for k, value in program.constants.items():
@@ -232,9 +270,9 @@ def statements(
         names[k] = f"v{k}"
     lines = []
     for at, (target, expression) in enumerate(body.lines):
-        text = _written(expression, names)
+        text = expression.text.format(*[names[k] for k in expression.slots])
         if reuse:
-            free += [names[k] for k in dict.fromkeys(_slots(expression))
+            free += [names[k] for k in dict.fromkeys(expression.slots)
                      if last[k] == at and k not in forever]  # fmt: skip
         if type(target) is bool:
             lines.append(miss[not target].format(text))
@@ -248,19 +286,3 @@ def statements(
         if target not in last and target not in forever and reuse:
             free.append(names[target])
     return lines, names
-
-
-def _slots(expression: Expression) -> Iterable[int]:
-    for operand in expression.operands:
-        if type(operand) is int:
-            yield operand
-        else:
-            yield from _slots(operand)
-
-
-def _written(expression: Expression, names: list[str]) -> str:
-    operands = [
-        names[k] if type(k) is int else k.form if not k.operands else f"({_written(k, names)})"
-        for k in expression.operands
-    ]
-    return expression.form.format(*operands)
