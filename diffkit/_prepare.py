@@ -229,7 +229,7 @@ class Prepared:
         for others in (True, False):
             signature = signature_of(arguments, self._active, others)
             try:
-                made = self._program(signature, arguments)
+                made = self._program(signature, arguments).watching()
                 break
             except (DiffkitError, TypeError, ValueError) as error:
                 # A constant may be needed as it is, as the number of a loop's steps for instance.

@@ -179,7 +179,7 @@ class _Buffers:
             if self.nodes[n].rule is not CONSTANT or type(value) is not np.ndarray:
                 continue
             if value.ndim > 1 and value.shape != node.shape and node.value.size <= SPREAD:
-                args[i] = np.array(np.broadcast_to(value, node.shape))
+                args[i] = np.array(np.broadcast_to(value, node.shape), order="C")
 
     def _call(self, call: Any, operands: Sequence[int], target: int, *more: Any) -> None:
         args = [self.arrays.get(n, self.cells[n]) for n in operands]

@@ -10,7 +10,8 @@ Identities are used only where IEEE arithmetic obeys them: a + (-b) is a - b, a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from sys import getrefcount
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,7 +51,7 @@ class Node(NamedTuple):
         return getattr(self.value, "shape", ())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Program:
     """A straight-line program of several results.
 
@@ -75,6 +76,26 @@ class Program:
         """The number of operations; inputs, constants and branches do not count."""
         return sum(node.rule not in (INPUT, CONSTANT, GUARD) for node in self.nodes)
 
+    def __repr__(self) -> str:
+        return f"<program of {len(self)} operations>"
+
+    def watching(self) -> Program:
+        """The same program, which watches only arrays that somebody else holds as well.
+
+        What rules and functions made for themselves while they were recorded cannot change.
+        """
+        own: dict[int, int] = {}
+        for node in self.nodes:
+            own[id(node.value)] = own.get(id(node.value), 0) + 1
+        alone = (np.empty(0), b"")
+        pairs = [alone, *self.noted]
+        counts = [getrefcount(pair[0]) for pair in pairs]
+        kept = [
+            pair for pair, count in zip(pairs[1:], counts[1:], strict=True)
+            if count - own.get(id(pair[0]), 0) > counts[0]
+        ]  # fmt: skip
+        return replace(self, noted=tuple(kept))
+
     def unchanged(self) -> bool:
         """Whether the user's arrays that stand in it are what they were when it was recorded."""
         try:
@@ -93,7 +114,7 @@ def program(rows: Recording, values: Iterable[Any], places: Iterable[int]) -> Pr
         places: their rows, or -1 for a result that is constant.
     """
     inputs = sum(row[0] is INPUT for row in rows)
-    line = _Line()
+    line = _Line({id(array) for array, _ in rows.constants.values()})
     of_row: list[int] = []
     for row in rows:
         rule, y, parents, args, kwargs = general_form(row)
@@ -109,15 +130,27 @@ def program(rows: Recording, values: Iterable[Any], places: Iterable[int]) -> Pr
     outputs = [
         of_row[k] if k >= 0 else line.constant(v) for v, k in zip(values, places, strict=True)
     ]
-    return _without_dead_code(line.nodes, inputs, outputs, tuple(rows.constants.values()))
+    kept, live = _without_dead_code(line.nodes, inputs, outputs)
+    from_arrays = {source for k in live for source in line.sources.get(k, ())}
+    noted = [pair for pair in rows.constants.values() if id(pair[0]) in from_arrays]
+    return replace(kept, noted=tuple(noted))
 
 
 class _Line:
-    """Nodes under construction, none of them twice."""
+    """Nodes under construction, none of them twice.
 
-    def __init__(self) -> None:
+    Attributes:
+        nodes: the nodes.
+        known: the node of each operation and constant.
+        watched: the identities of the user's arrays.
+        sources: for a constant, those of them that it was computed from.
+    """
+
+    def __init__(self, watched: set[int]) -> None:
         self.nodes: list[Node] = []
         self.known: dict[Any, int] = {}
+        self.watched = watched
+        self.sources: dict[int, set[int]] = {}
 
     def append(self, rule: Primitive, operands: Any, kwargs: Any, value: Any) -> int:
         self.nodes.append(Node(rule, operands, kwargs, value))
@@ -127,7 +160,18 @@ class _Line:
         key = constant_key(value)
         if key not in self.known:
             self.known[key] = self.append(CONSTANT, (), {}, value)
+            if id(value) in self.watched:
+                self.sources[self.known[key]] = {id(value)}
         return self.known[key]
+
+    def folded(self, operands: tuple[int, ...], kwargs: Any, y: Any) -> int:
+        """The constant that an operation on constants gives."""
+        k = self.constant(y)
+        used = [self.sources[n] for n in operands if n in self.sources]
+        used += [{id(v)} for v in kwargs.values() if id(v) in self.watched]
+        if used:
+            self.sources[k] = self.sources.get(k, set()).union(*used)
+        return k
 
     def operation(self, rule: Primitive, operands: tuple[int, ...], kwargs: Any, y: Any) -> int:
         nodes = self.nodes
@@ -135,7 +179,7 @@ class _Line:
             if nodes[k].rule is not CONSTANT:
                 break
         else:
-            return -1 if rule is GUARD else self.constant(y)
+            return -1 if rule is GUARD else self.folded(operands, kwargs, y)
         if rule.elementwise and type(y) is np.ndarray and not kwargs:
             operands = tuple([self.number_of(k, operands, y) for k in operands])
         if rule in _IDENTITIES:
@@ -162,11 +206,9 @@ class _Line:
         if any(getattr(v, "dtype", _FLOAT) != _FLOAT for v in (y, value, *others)):
             return k
         first = value.flat[0]
-        return (
-            self.constant(float(first))
-            if np.array_equal(value, np.broadcast_to(first, value.shape))
-            else k
-        )
+        if not np.array_equal(value, np.broadcast_to(first, value.shape)):
+            return k
+        return self.folded((k,), {}, float(first))
 
     def is_number(self, k: int, value: float) -> bool:
         node = self.nodes[k]
@@ -270,8 +312,9 @@ def constant_key(value: Any) -> Any:
 
 
 def _without_dead_code(
-    nodes: list[Node], inputs: int, outputs: list[int], noted: tuple[Any, ...]
-) -> Program:
+    nodes: list[Node], inputs: int, outputs: list[int]
+) -> tuple[Program, list[int]]:
+    """The program of the nodes that matter, and which these are."""
     needed = [False] * len(nodes)
     needed[:inputs] = [True] * inputs
     for k in outputs:
@@ -291,4 +334,5 @@ def _without_dead_code(
                 operands = tuple([place[n] for n in node.operands])
                 node = Node(node.rule, operands, node.kwargs, node.value)
             kept.append(node)
-    return Program(tuple(kept), inputs, tuple([place[k] for k in outputs]), noted)
+    live = [k for k, used in enumerate(needed) if used]
+    return Program(tuple(kept), inputs, tuple([place[k] for k in outputs])), live

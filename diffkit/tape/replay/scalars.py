@@ -44,7 +44,7 @@ class ScalarStep(NamedTuple):
     value: Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ScalarProgram:
     """A straight-line program on numbers.
 
@@ -61,6 +61,9 @@ class ScalarProgram:
     steps: tuple[ScalarStep, ...]
     outputs: tuple[Any, ...]
     slots: int
+
+    def __repr__(self) -> str:
+        return f"<program of {len(self.steps)} operations on numbers>"
 
 
 class _NotScalar(Exception):
