@@ -102,14 +102,19 @@ def _sech_squared(x):
     if not isinstance(x, np.ndarray):
         e = np.exp(-2.0 * abs(x))
         return 4.0 * e / ((1.0 + e) * (1.0 + e))
-    e = np.abs(x)
-    e *= -2.0
-    np.exp(e, out=e)
-    d = e + 1.0
+    return sech_squared_into(x, np.empty_like(x))
+
+
+def sech_squared_into(x, out):
+    """The squared hyperbolic secant of a real array, without overflow, into another array."""
+    np.abs(x, out)
+    out *= -2.0
+    np.exp(out, out)
+    d = out + 1.0
     d *= d
-    e *= 4.0
-    e /= d
-    return e
+    out *= 4.0
+    out /= d
+    return out
 
 
 sech_squared = elementwise(

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ...rules import RULES, Primitive, arithmetic, selection, shape
+from ...rules import RULES, Primitive, arithmetic, elementary, selection, shape
 from ..recording import CONSTANT, GUARD, INPUT, OUTPUT, plain
 from .program import Node, Program
 from .reductions import reduction_into
@@ -296,6 +296,8 @@ def _writer(rule: Primitive, node: Node, nodes: Sequence[Node]) -> Callable[...,
         return None
     if isinstance(fn, np.ufunc) and fn.nout == 1:
         return fn
+    if rule is elementary.sech_squared and nodes[node.operands[0]].value.dtype.kind == "f":
+        return elementary.sech_squared_into
     if rule is selection.where:
         return _where_into
     if rule is shape.scatter and not any(
