@@ -40,11 +40,11 @@ def autograd_gradient(w: Workload) -> Callable[[], Any]:
     return lambda: g(w.x)
 
 
-def samples_of(calls: list[Callable[[], Any]]) -> np.ndarray:
+def samples_of(calls: list[Callable[[], Any]], seconds: float = SECONDS) -> np.ndarray:
     """Seconds of each call, a row a round."""
     loops = [_loops(call) for call in calls]
     rounds = []
-    end = time.perf_counter() + SECONDS
+    end = time.perf_counter() + seconds
     while len(rounds) < 7 or time.perf_counter() < end:
         rounds.append([_time(call, n) for call, n in zip(calls, loops, strict=True)])
     return np.array(rounds)

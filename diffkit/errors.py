@@ -95,6 +95,10 @@ class ExperimentError(DiffkitError):
     """The code of an experiment is at fault: its file, its cells or its figures."""
 
 
+class GuardError(DiffkitError, RuntimeError):
+    """A task cannot be handed to a guard; what a task itself does is never an error."""
+
+
 class GradientError(DiffkitError, AssertionError):
     """A gradient that was required to be right is not, or cannot be told to be."""
 
