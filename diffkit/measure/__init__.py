@@ -3,15 +3,18 @@
 from .cost import Spread, Timing, interleaved, peak_memory, timed
 from .error import Error, condition, error
 from .fit import growth, line, rms, slope
+from .preparing import BreakEven, break_even
 from .steps import StepCurve
 from .swell import Swell, symbolic_swell
 
 __all__ = [
+    "BreakEven",
     "Error",
     "Spread",
     "StepCurve",
     "Swell",
     "Timing",
+    "break_even",
     "condition",
     "error",
     "growth",
