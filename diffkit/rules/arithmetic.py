@@ -67,7 +67,7 @@ def _power_by_base(t, y, a, b):
         return t * slope if type(slope) is not complex else t * np.nan
     # a**(b - 1) is infinite at a = 0, and 0 times that would not be 0.
     exponent = np.where((a == 0) & (b == 0), 1.0, b - 1.0)
-    return t * (b * np.power(a, exponent))
+    return t * (b * a**exponent)
 
 
 def _power_by_exponent(t, y, a, b):

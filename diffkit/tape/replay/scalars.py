@@ -14,11 +14,11 @@ import numpy as np
 
 from ...rules import RULES, Primitive, joins, shape
 from ..assignment import SETITEM, cleared
-from ..recording import CONSTANT, GUARD, INPUT
+from ..recording import CONSTANT, GUARD, INPUT, plain
 from .program import Node, Program
 
 LARGEST = 20_000  # elements of all arrays together, beyond which array operations are faster
-NUMBERS = (float, int, bool, np.bool_)
+NUMBERS = (float, int, bool, np.bool_, np.float64)
 
 # NumPy's own functions, which work on tables as they do on numbers.
 _MOVES: set[Primitive] = {
@@ -172,7 +172,7 @@ class _Tables:
         """The slot of a number, or the table of an array."""
         if self.tables[k] is not None:
             return self.tables[k]
-        value = self.program.nodes[k].value
+        value = plain(self.program.nodes[k].value)
         if type(value) in NUMBERS:
             return self._constant(value)
         if type(value) is np.ndarray and value.dtype == np.float64:
