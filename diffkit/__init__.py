@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ._problems import problems
     from ._verdict import Verdict
     from .measure.reference import Reference, reference
+    from .measure.swell import Swell, swell
     from .operators import (
         derivative,
         gradient,
@@ -56,6 +57,7 @@ _HOME = {
     "Function": "_function",
     "Reference": "measure.reference",
     "Reverse": "_backends.reverse",
+    "Swell": "measure.swell",
     "Symbolic": "_backends.symbolic",
     "Tape": "tape.tape",
     "Verdict": "_verdict",
@@ -75,6 +77,7 @@ _HOME = {
     "problems": "_problems",
     "reference": "measure.reference",
     "second_derivative": "operators",
+    "swell": "measure.swell",
     "trace": "tape.tape",
     "value_and_derivative": "operators",
     "value_and_gradient": "operators",
@@ -114,6 +117,7 @@ __all__ = [
     "Function",
     "Reference",
     "Reverse",
+    "Swell",
     "Symbolic",
     "Tape",
     "Verdict",
@@ -134,6 +138,7 @@ __all__ = [
     "problems",
     "reference",
     "second_derivative",
+    "swell",
     "testing",
     "trace",
     "value_and_derivative",

@@ -24,6 +24,39 @@ def robot_arm(angles: Any) -> Any:
     return np.stack([x, y, direction[2]])
 
 
+# For each joint, in metres and quarter turns: the offset along its axis, the length of the link
+# after it, and the twist to the next axis.
+_PUMA_560 = (
+    (0, 0, 1),
+    (0, 0.4318, 0),
+    (0.15005, 0.0203, -1),
+    (0.4318, 0, 1),
+    (0, 0, -1),
+    (0, 0, 0),
+)
+_TOOL = (0.1, 0.0, 0.2)
+
+
+@problem(
+    variables="angle1 angle2 angle3 angle4 angle5 angle6",
+    points=([0.3, 0.5, -0.2, 0.4, 0.8, -0.6], [0.1, -1.0, 1.5, -2.0, 0.7, 0.2]),
+    source="the forward kinematics of the Puma 560 by its Denavit–Hartenberg parameters, Corke & "
+    "Armstrong-Hélouvry 1994, 'A search for consensus among model parameters reported for the "
+    "PUMA 560 robot'",
+)
+def puma_arm(angles: Any) -> Any:
+    """The place (x, y, z) of a tool that the last link holds at (0.1, 0, 0.2)."""
+    x, y, z = _TOOL
+    for k in reversed(range(6)):
+        offset, length, twist = _PUMA_560[k]
+        x = x + length
+        if twist:
+            y, z = (-z, y) if twist > 0 else (z, -y)
+        c, s = np.cos(angles[k]), np.sin(angles[k])
+        x, y, z = c * x - s * y, s * x + c * y, z + offset
+    return np.stack([x, y, z])
+
+
 @problem(
     variables="r angle",
     domain=(POSITIVE, REALS),

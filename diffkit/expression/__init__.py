@@ -3,5 +3,16 @@
 from .derivative import differentiate
 from .evaluate import evaluator
 from .graph import OperationCount, count_operations, postorder
+from .operations import OperationGraph, Size, add_expressions, to_expressions
 
-__all__ = ["OperationCount", "count_operations", "differentiate", "evaluator", "postorder"]
+__all__ = [
+    "OperationCount",
+    "OperationGraph",
+    "Size",
+    "add_expressions",
+    "count_operations",
+    "differentiate",
+    "evaluator",
+    "postorder",
+    "to_expressions",
+]

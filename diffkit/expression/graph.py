@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from .operations import OperationGraph, add_expressions
+
 
 def postorder(roots: Iterable[Any]) -> list[Any]:
     """The distinct subexpressions of some SymPy expressions, arguments before their users."""
@@ -37,6 +39,10 @@ def depends_on(nodes: Iterable[Any], symbol: Any) -> set[Any]:
     return found
 
 
+# sympy.cse walks the tree to find the symbols; so many nodes take it half a second.
+SYMPY_CSE_NODES = 500_000
+
+
 @dataclass(frozen=True)
 class OperationCount:
     """The size of an expression in operations; an operator on k operands counts k - 1.
@@ -44,8 +50,11 @@ class OperationCount:
     Attributes:
         tree: each subexpression counted as often as it is written.
         dag: each distinct subexpression counted once.
-        cse: after common subexpression elimination (``sympy.cse``), which also finds partial
-            sums and products; None where it was not asked for.
+        cse: after common subexpression elimination by hash-consing: sums and products are taken
+            apart into operations on two operands, and equal ones count once. Linear in the graph.
+            None where it was not asked for.
+        sympy_cse: after ``sympy.cse``, which looks for common parts of every two sums and of every
+            two products; None where it was not asked for, or the tree has too many nodes for it.
         nodes: the distinct subexpressions, leaves included.
         tree_nodes: the nodes of the tree, leaves included.
     """
@@ -53,6 +62,7 @@ class OperationCount:
     tree: int
     dag: int
     cse: int | None
+    sympy_cse: int | None
     nodes: int
     tree_nodes: int
 
@@ -71,8 +81,10 @@ def count_operations(*exprs: Any, cse: bool = True) -> OperationCount:
     """Count the operations of SymPy expressions, exactly, in time linear in their graph.
 
     Args:
-        exprs: the expressions; what they share is counted once in ``dag`` and ``cse``.
-        cse: whether to run ``sympy.cse`` too, which is slower.
+        exprs: the expressions; what they share is counted once in ``dag``, ``cse`` and
+            ``sympy_cse``.
+        cse: whether to eliminate common subexpressions too, which is slower; by ``sympy.cse`` up
+            to ``SYMPY_CSE_NODES`` nodes of the tree.
     """
     nodes = postorder(exprs)
     tree: dict[Any, int] = {}
@@ -80,13 +92,21 @@ def count_operations(*exprs: Any, cse: bool = True) -> OperationCount:
     for node in nodes:
         tree[node] = operations(node) + sum(tree[arg] for arg in node.args)
         size[node] = 1 + sum(size[arg] for arg in node.args)
+    tree_nodes = sum(size[e] for e in exprs)
+    by_sympy = cse and tree_nodes <= SYMPY_CSE_NODES
     return OperationCount(
         tree=sum(tree[e] for e in exprs),
         dag=sum(operations(node) for node in nodes),
-        cse=sum(map(operations, _after_cse(exprs))) if cse else None,
+        cse=_hash_consed(exprs) if cse else None,
+        sympy_cse=sum(map(operations, _after_cse(exprs))) if by_sympy else None,
         nodes=len(nodes),
-        tree_nodes=sum(size[e] for e in exprs),
+        tree_nodes=tree_nodes,
     )
+
+
+def _hash_consed(exprs: Iterable[Any]) -> int:
+    graph = OperationGraph()
+    return graph.size(*add_expressions(graph, exprs)).cse
 
 
 def _after_cse(exprs: Iterable[Any]) -> Iterator[Any]:

@@ -5,7 +5,7 @@ from .error import Error, condition, error
 from .fit import growth, line, rms, slope
 from .preparing import BreakEven, break_even
 from .steps import StepCurve
-from .swell import Swell, symbolic_swell
+from .swell import Swell
 
 __all__ = [
     "BreakEven",
@@ -23,6 +23,5 @@ __all__ = [
     "peak_memory",
     "rms",
     "slope",
-    "symbolic_swell",
     "timed",
 ]

@@ -6,7 +6,7 @@ NaN never bears anything out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -44,6 +44,12 @@ def all_equal(expected: Mapping[Any, Any], *routes: Mapping[Any, Any], key: str 
         f"{len(same)} of {len(expected)} are as expected by each of {len(routes)} routes. "
         f"By the first: {shown}."
     )
+
+
+def follows(n: Any, formula: Callable[[int], int], *columns: Any) -> Verdict:
+    """Whether in each column the value at each n is exactly that of a formula."""
+    expected = {int(k): formula(int(k)) for k in n}
+    return all_equal(expected, *[dict(zip(expected, c, strict=True)) for c in columns], key="n")
 
 
 def within(pairs: Mapping[str, tuple[float, float]], factor: float) -> Verdict:
