@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import diffkit as dk
@@ -31,7 +31,10 @@ ORDINARY = [*np.random.default_rng(7).normal(size=60), *np.random.default_rng(8)
 
 def scalars_of(f: Any, *inputs: Any) -> ScalarProgram:
     """The program that computes the values of f, a list."""
-    scalars = scalar_program(program(*record_many(f, inputs)))
+    rows, values, places = record_many(f, inputs)
+    if not rows.replayable:  # a slope that is not finite has decided how the sweep goes
+        assume(False)
+    scalars = scalar_program(program(rows, values, places))
     assert scalars is not None
     return scalars
 
