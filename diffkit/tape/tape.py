@@ -103,6 +103,21 @@ class Tape:
         symbols = [symbols_for(v, n) for v, n in zip(self.inputs, names, strict=True)]
         return to_sympy(self.rows, symbols, self.output)[0]
 
+    def to_source(self, name: str = "f") -> str:
+        """The recorded operations as the source of a plain NumPy function.
+
+        What does not matter to the result is left out, and what is computed twice is computed
+        once. On another branch than the recorded one the function raises ValueError.
+
+        Raises:
+            UnsupportedError: an operation has no name in NumPy, or a constant array is too large.
+        """
+        from .replay.listing import listing
+        from .replay.program import program
+
+        inputs = ["x"] if len(self.inputs) == 1 else [f"x{k + 1}" for k in range(len(self.inputs))]
+        return listing(program(self.rows, [self.value], [self.output]), name, inputs)
+
     def gradient(self) -> Tape:
         """The tape of the gradient: the reverse sweep, recorded like any other function.
 

@@ -23,7 +23,7 @@ _NUMBERED = re.compile(r"\{(\d)\}")
 DEPTH = 6  # operations that are written within each other
 Function = Callable[..., Any]
 
-_INFIX: dict[Function, str] = {
+INFIX: dict[Function, str] = {
     np.add: "{} + {}",
     np.subtract: "{} - {}",
     np.multiply: "{} * {}",
@@ -37,7 +37,7 @@ _INFIX: dict[Function, str] = {
     np.negative: "-{}",
     np.reciprocal: "1.0 / {}",
 }
-_ON_NUMBERS: dict[Function, str] = _INFIX | {
+_ON_NUMBERS: dict[Function, str] = INFIX | {
     np.positive: "+{}",
     np.absolute: "abs({})",
     selection.where.fn: "{1} if {0} else {2}",
@@ -235,8 +235,8 @@ def _numbers_form(step: ScalarStep, constants: dict[int, Any]) -> tuple[str, Any
 
 
 def _columns_form(step: ScalarStep, constants: dict[int, Any]) -> tuple[str, Any]:
-    if step.rule.fn in _INFIX:
-        return _INFIX[step.rule.fn], None
+    if step.rule.fn in INFIX:
+        return INFIX[step.rule.fn], None
     if step.rule is arithmetic.raised:
         return "{} ** {}", None
     return f"{{f}}({', '.join('{}' for _ in step.operands)})", step.rule.fn
