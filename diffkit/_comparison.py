@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ._escape import plotly_text, terminal
 from .measure.cost import Spread
 
 
@@ -130,7 +131,7 @@ class Comparison:
             f"<table>{line([name for name, _ in table], 'th')}{body}</table>"
             + "".join(
                 f"<p>{escape(line)}</p>"
-                for line in (self.legend, *self.reasons, self.recommendation)
+                for line in (self.legend, *self.reasons, terminal(self.recommendation))
             )
         )
 
@@ -157,10 +158,10 @@ class Comparison:
             fig.add_scatter(
                 x=[row.time.median], y=[max(size, least)], error_x=error, mode="markers+text",
                 text=[row.backend], textposition="top center", name=row.backend, marker=marker,
-                hovertext=[row.reason or row.status],
+                hovertext=[plotly_text(row.reason or row.status)],
             )  # fmt: skip
         measure = "certified error in ulps" if certified else f"difference from {self.yardstick}"
-        fig.update_layout(title=self.title, showlegend=False)
+        fig.update_layout(title=plotly_text(self.title), showlegend=False)
         fig.update_xaxes(type="log", title="time of a call, in evaluations of f")
         fig.update_yaxes(type="log", title=measure)
         return fig
@@ -168,7 +169,9 @@ class Comparison:
     @property
     def title(self) -> str:
         more = f" and {self.points - 1} more" if self.points > 1 else ""
-        return f"{self.operator} of {self.function} at x = {shown(self.point)}{more}"
+        name = terminal(self.function)
+        name = name if len(name) <= 80 else name[:79] + "…"
+        return f"{self.operator} of {name} at x = {shown(self.point)}{more}"
 
     @property
     def legend(self) -> str:
@@ -178,7 +181,7 @@ class Comparison:
             measured += (
                 f"difference: largest from {self.yardstick}, as {self.uncertified.rstrip('.')}; "
             )
-        return (
+        return terminal(
             f"f(x) = {shown(self.f_value)}; {measured}time / f: in evaluations of f, "
             f"{self.f_seconds * 1e6:.3g} µs each, ± half the interquartile range; calls: of f"
         )
@@ -186,7 +189,7 @@ class Comparison:
     @property
     def reasons(self) -> list[str]:
         """Why a backend has no value, or what is doubtful about it: one line each."""
-        return [f"{r.backend}: {r.reason}" for r in self.rows if r.reason]
+        return [terminal(f"{r.backend}: {r.reason}", keep="\n") for r in self.rows if r.reason]
 
     def _columns(self) -> list[tuple[int, str, list[str]]]:
         """Each column with the width of the terminal from which on it is shown."""
@@ -245,7 +248,7 @@ class _Sheet:
         yield table
         for line in c.reasons:
             yield Text(line)
-        yield Text(c.recommendation)
+        yield Text(terminal(c.recommendation))
 
 
 def plain(value: Any) -> Any:

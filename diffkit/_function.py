@@ -1,4 +1,4 @@
-"""Functions with a name: a callable, a SymPy expression, or a problem of the catalogue."""
+"""Functions with a name: a callable, a SymPy expression, text, or a problem of the catalogue."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from ._escape import terminal
 from .errors import NonNumericError
 
 Interval = tuple[float, float]
@@ -25,7 +26,7 @@ class Function:
         points: points at which the function is usually looked at.
         description: the formula, or one line on what is special about it.
         source: where it comes from.
-        expression: the SymPy expression, where it was made from one.
+        symbolic: gives the SymPy expression, where it was made from one or from text.
     """
 
     call: Callable[..., Any]
@@ -35,7 +36,7 @@ class Function:
     points: tuple[Any, ...] = ()
     description: str = ""
     source: str = ""
-    expression: Any = None
+    symbolic: Callable[[], Any] | None = None
 
     def __call__(self, x: Any, *args: Any) -> Any:
         return self.call(x, *args)
@@ -44,34 +45,64 @@ class Function:
     def __name__(self) -> str:  # what tools that print functions look for
         return self.name
 
+    @cached_property
+    def expression(self) -> Any:
+        """The SymPy expression; None where there is none. Text is read in real symbols.
+
+        Raises:
+            UnsupportedError: the text contains a function that has no SymPy form.
+        """
+        return None if self.symbolic is None else self.symbolic()
+
     def __repr__(self) -> str:
         inside = ", ".join(self.variables) or "x"
         formula = f": {self.description}" if self.description else ""
-        return f"Function({self.name}({inside}){formula})"
+        name = "f" if self.name == self.description else self.name
+        return terminal(f"Function({name}({inside}){formula})")
 
 
 def function(obj: Any, variables: Any = None) -> Function:
-    """Wrap a callable or a SymPy expression.
+    """Wrap a callable, a SymPy expression or text.
 
     Args:
-        obj: a callable, taken as it is, or a SymPy expression. An expression in one variable is a
-            function of a number (and works elementwise); one in several takes a vector.
+        obj: a callable, taken as it is, or an expression, of SymPy or typed, such as
+            ``"exp(x)*sin(y)"``. An expression in one variable is a function of a number (and works
+            elementwise); one in several takes a vector. What a text may contain is said at
+            `diffkit.expression.formula`; it is read by a grammar of its own and never executed.
         variables: the order of the expression's variables, as symbols or names; by default
             alphabetical.
 
     Raises:
-        NonNumericError: obj is neither.
+        NonNumericError: obj is none of these.
+        ExpressionError: the text is not an expression; the message marks the place.
         UnsupportedError: the expression contains a function that has no NumPy form, or a symbol
             that is not among the variables.
     """
     if isinstance(obj, Function):
         return obj
+    if isinstance(obj, str):
+        return _from_text(obj, variables)
     if type(obj).__module__.startswith("sympy") and hasattr(obj, "free_symbols"):
         return _from_expression(obj, variables)
     if callable(obj):
         return Function(obj, name=getattr(obj, "__name__", type(obj).__name__))
     raise NonNumericError(
-        f"a function is a callable or a SymPy expression, got {type(obj).__name__} {obj!r:.60}"
+        f"a function is a callable, a SymPy expression or text, "
+        f"got {type(obj).__name__} {obj!r:.60}"
+    )
+
+
+def _from_text(text: str, variables: Any) -> Function:
+    from .expression import formula
+
+    found = formula(text, variables)
+    written = str(found)
+    return Function(
+        found,
+        name=written,
+        variables=found.variables,
+        description=written,
+        symbolic=found.to_sympy,
     )
 
 
@@ -98,5 +129,5 @@ def _from_expression(expr: Any, variables: Any) -> Function:
         name="expression",
         variables=tuple(s.name for s in chosen),
         description=str(expr) if small else f"a SymPy expression in {len(chosen)} variables",
-        expression=expr,
+        symbolic=lambda: expr,
     )

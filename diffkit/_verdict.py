@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ._escape import terminal
 from .errors import GradientError
 
 RIGHT, WRONG, CANNOT_TELL = "right", "wrong", "cannot tell"
@@ -101,7 +102,7 @@ class Verdict:
         """The verdict in one line."""
         told = f", to {int(self.digits)} digits" if self.digits is not None else ""
         guess = f" Guess: {self.guess}." if self.guess else ""
-        return f"{self.status}{told}: {self.reason}.{guess}"
+        return terminal(f"{self.status}{told}: {self.reason}.{guess}", keep="\n")
 
     def __str__(self) -> str:
         entries = [f"  {entry}" for entry in self.wrong[:_MOST_SHOWN]]
@@ -109,7 +110,7 @@ class Verdict:
         if more:
             entries.append(f"  and {more} more")
         width = max((len(e.test) for e in self.evidence), default=0)
-        rows = [f"  {e.test:{width}}  {e.finding}: {e.detail}" for e in self.evidence]
+        rows = [f"  {e.test:{width}}  {e.finding}: {terminal(e.detail)}" for e in self.evidence]
         return "\n".join([self.headline, *entries, *rows])
 
     # What pytest prints below a failed ``assert check_gradient(...)``.
@@ -149,7 +150,7 @@ class Verdict:
             (place(w.index), f"{w.given:.9g}", "" if w.expected is None else f"{w.expected:.9g}")
             for w in self.wrong[:_MOST_SHOWN]
         ]
-        tests = [(e.test, e.finding, e.detail) for e in self.evidence]
+        tests = [(e.test, e.finding, terminal(e.detail)) for e in self.evidence]
         out: list[list[tuple[str, ...]]] = []
         if wrong:
             out.append([("wrong entry", "given", "expected"), *wrong])

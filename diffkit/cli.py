@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from diffkit.errors import DiffkitError, ExperimentError, UnknownNameError
+from diffkit._escape import terminal
+from diffkit.errors import DiffkitError, ExperimentError, ExpressionError, PointError
 
 if TYPE_CHECKING:
     from diffkit.runner import Experiment, Run
@@ -23,15 +25,37 @@ _INTERRUPTED = 130  # 128 + SIGINT, as shells count
 class _Commands(click.Group):
     """A group in which every error of diffkit is one line, and an interrupt is no traceback."""
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _escaped_usage_errors():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _escaped_usage_errors():
+                return super().invoke(ctx)
         except DiffkitError as error:
             _complain(error)
             ctx.exit(1)
         except KeyboardInterrupt:
             click.echo("interrupted; reports that were complete are kept", err=True)
             ctx.exit(_INTERRUPTED)
+
+
+class _WithFormula(click.Command):
+    """A command whose argument may begin with a minus, as -x**2 does: no option is meant by it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [f" {a}" if re.match(r"-[^-h]|-h.", a) else a for a in args])
+
+
+@contextmanager
+def _escaped_usage_errors() -> Iterator[None]:
+    """click repeats what was typed, character by character."""
+    try:
+        yield
+    except click.ClickException as error:
+        error.message = terminal(error.message, keep="\n")  # type: ignore[misc]
+        raise
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -43,7 +67,7 @@ def cli() -> None:
     What is there, then all experiments, then one function at one point:
       diffkit list
       diffkit run                          then open reports/index.html
-      diffkit compare exp --at 1.5
+      diffkit compare "x*y + sin(x)" --at x=2,y=3
 
     `diffkit COMMAND --help` has more examples.
     """
@@ -113,42 +137,50 @@ def run(names: tuple[str, ...], out: Path, seed: int, as_json: bool) -> None:
     if as_json:
         click.echo(_json(outcomes))
     elif any(outcome["page"] for outcome in outcomes):
-        click.echo(f"Open {out / 'index.html'}")
+        click.echo(terminal(f"Open {out / 'index.html'}"))
     if any(outcome["failed"] for outcome in outcomes):
         raise click.exceptions.Exit(1)
 
 
-@cli.command()
-@click.argument("name")
+@cli.command(cls=_WithFormula)
+@click.argument("function")
 @click.option(
     "--at",
     "at",
     metavar="X",
-    help="The point: a number, numbers parted by commas, or x=2,y=3 where the problem names "
-    "its variables. Without it, the first of the problem's own points.",
+    help="The point: a number such as 1.5 or pi/2, numbers parted by commas, or x=2,y=3 where "
+    "the function names its variables; x=[1,2,3],a=2 for the parameters of your own. Without "
+    "it, the first of the problem's own points.",
 )
 @click.option("--operator", help="What to compute, such as derivative, gradient or hessian.")
 @click.option("--backend", "backends", multiple=True, help="Only this backend; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for other programs.")
 def compare(
-    name: str, at: str | None, operator: str | None, backends: tuple[str, ...], as_json: bool
+    function: str, at: str | None, operator: str | None, backends: tuple[str, ...], as_json: bool
 ) -> None:
-    """Differentiate the problem NAME with every backend: value, error and time of each.
+    """Differentiate FUNCTION with every backend: value, error and time of each.
+
+    FUNCTION is the name of a problem, an expression in quotes, or your own code as
+    module:function or file.py:function, which is imported, and so executed. A problem's name
+    comes first. Your own function is differentiated in its first parameter.
 
     \b
     Examples:
       diffkit compare exp --at 1.5
-      diffkit compare griewank --at 1.5,0.5
+      diffkit compare "x*y + sin(x)" --at x=2,y=3
       diffkit compare griewank --at x1=1.5,x2=0.5 --operator hessian
       diffkit compare exp --at 1.5 --backend reverse --backend finite_difference
+      diffkit compare mine.py:loss --at x=[1,2,3],scale=0.5
     """
     import diffkit as dk
+    from diffkit import _typed
 
-    if name not in dk.problems:
-        raise UnknownNameError("problem", name, dk.problems)
-    problem = dk.problems[name]
-    point = problem.points[0] if at is None else parse_point(at, problem.variables)
-    found = dk.compare(problem, point, operator=operator, backends=list(backends) or None)
+    f = _typed.named_function(function)
+    with _told_of("--at"):
+        if at is None and not f.points:
+            raise PointError(f"give the point, as --at {_typed.where_to(f)}")
+        point, *constants = [f.points[0]] if at is None else _typed.point(at, f)
+    found = dk.compare(f, point, *constants, operator=operator, backends=list(backends) or None)
     if as_json:
         click.echo(_json(found.to_dict()))
     else:
@@ -170,40 +202,19 @@ def parse_point(text: str, variables: tuple[str, ...] = ()) -> Any:
     Raises click.BadParameter for anything else, and where names or numbers do not match
     the variables.
     """
-    parts = [part.strip() for part in text.split(",")]
-    read = _named if "=" in text else _unnamed
-    numbers = read(parts, variables)
-    if not numbers or (len(variables) > 1 and len(numbers) != len(variables)):
-        expected = f"{len(variables)} numbers ({', '.join(variables)})" if variables else "numbers"
-        raise click.BadParameter(f"{text!r} where {expected} are due", param_hint="'--at'")
-    if len(numbers) == 1 and "," not in text:
-        return numbers[0]
-    import numpy as np
+    from diffkit import _typed
 
-    return np.array(numbers)
+    with _told_of("--at"):
+        return _typed.in_variables(text, variables)
 
 
-def _unnamed(parts: list[str], variables: tuple[str, ...]) -> list[float]:
-    return [_number(part) for part in parts if part]
-
-
-def _named(parts: list[str], variables: tuple[str, ...]) -> list[float]:
-    pairs = [part.partition("=") for part in parts]
-    given = {name.strip(): number for name, _, number in pairs}
-    if set(given) != set(variables) or len(parts) != len(variables):
-        names = f"its variables are {', '.join(variables)}" if variables else "it names none"
-        raise click.BadParameter(
-            f"{', '.join(parts)!r} does not give each variable of the problem once; {names}",
-            param_hint="'--at'",
-        )
-    return [_number(given[name]) for name in variables]
-
-
-def _number(text: str) -> float:
+@contextmanager
+def _told_of(option: str) -> Iterator[None]:
+    """Mistakes in what was typed for an option, as usage errors."""
     try:
-        return float(text)
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is not a number", param_hint="'--at'") from None
+        yield
+    except (PointError, ExpressionError) as error:
+        raise click.BadParameter(str(error), param_hint=f"'{option}'") from None
 
 
 def _load_all(
@@ -263,19 +274,22 @@ def _print_run(found: Run, page: Path) -> None:
     from diffkit.runner import HELD, NOT_HELD
     from diffkit.runner.results import ERROR
 
-    click.secho(f"{found.experiment.name}  {found.experiment.title}", bold=True)
+    click.secho(f"{found.experiment.name}  {terminal(found.experiment.title)}", bold=True)
     for verdict in found.verdicts:
         mark, colour = {HELD: ("✓", "green"), NOT_HELD: ("✗", "red")}.get(
             verdict.outcome, ("?", "yellow")
         )
         outcome = click.style(f"{mark} {verdict.outcome}:", fg=colour)
-        click.echo(f"  {outcome} {verdict.sentence}\n      {verdict.evidence}")
-    click.echo(f"  {len(found.results)} rows in {found.provenance.seconds:.2f} s -> {page}\n")
+        click.echo(f"  {outcome} {terminal(verdict.sentence)}\n      {terminal(verdict.evidence)}")
+    click.echo(
+        f"  {len(found.results)} rows in {found.provenance.seconds:.2f} s -> {terminal(page)}\n"
+    )
     bad = found.results.where(status=ERROR)
     if len(bad):
+        first = terminal(bad.rows[0]["reason"])
         click.echo(
             f"error: {found.experiment.name}: {len(bad)} of {len(found.results)} rows failed; "
-            f"the first: {bad.rows[0]['reason']}",
+            f"the first: {first}",
             err=True,
         )
 
@@ -340,7 +354,7 @@ def _print_table(title: str, entries: list[dict[str, Any]], columns: tuple[str, 
         table.add_column(overflow="fold")
     for entry in entries:
         texts = [entry.get(column) or entry.get("error", "") for column in columns]
-        table.add_row(*(Text(text) for text in (entry["name"], *texts)))
+        table.add_row(*(Text(terminal(text)) for text in (entry["name"], *texts)))
     click.secho(title, underline=True)
     _console().print(table)
     click.echo()
@@ -355,12 +369,14 @@ def _console(*, stderr: bool = False) -> Any:
 def _json(value: Any) -> str:
     from diffkit.runner.results import jsonable
 
-    return json.dumps(jsonable(value), indent=2, ensure_ascii=False, allow_nan=False)
+    # In ASCII, as the terminal may be what reads it.
+    return json.dumps(jsonable(value), indent=2, allow_nan=False)
 
 
 def _complain(error: DiffkitError) -> None:
-    message = " ".join(str(error).split())
-    click.echo(f"error: {message}", err=True)
+    excerpt = error.excerpt if isinstance(error, ExpressionError) else ""
+    message = " ".join(str(error).removesuffix(excerpt).split())
+    click.echo(f"error: {terminal(message)}{terminal(excerpt, keep=chr(10))}", err=True)
 
 
 if __name__ == "__main__":

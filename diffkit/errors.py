@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ._escape import terminal
+
 
 class DiffkitError(Exception):
     """Base class of all errors raised by diffkit."""
@@ -22,9 +24,11 @@ class UnknownNameError(DiffkitError, KeyError):
     def _message(self) -> str:
         import difflib  # late, as it takes long to import
 
-        near = difflib.get_close_matches(str(self.name), self.known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(self.known)}"
-        return f"unknown {self.kind} {self.name!r}; {hint}"
+        # What is longer than any name is near to none, and takes long to compare.
+        near = difflib.get_close_matches(str(self.name)[:80], self.known, n=1, cutoff=0.5)
+        known = ", ".join(map(terminal, self.known))
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {known}"
+        return f"unknown {self.kind} {_shortened(repr(self.name))}; {hint}"
 
     def __str__(self) -> str:  # KeyError would print the repr of the message
         return self._message()
@@ -85,6 +89,75 @@ class NotCertifiableError(UnsupportedError):
 
 class UndecidableError(DiffkitError, ArithmeticError):
     """A comparison cannot be settled: the point is at a branch, a jump, a kink or a tie."""
+
+
+class ExpressionError(DiffkitError, ValueError):
+    """A typed expression is not one that diffkit reads; the message marks the place.
+
+    Attributes:
+        reason: what is wrong.
+        text: what was typed.
+        position: the index in the text at which it goes wrong; its length for the end.
+        hint: what to type instead; may be empty.
+    """
+
+    def __init__(self, reason: str, text: str, position: int, hint: str = "") -> None:
+        self.reason, self.text, self.position, self.hint = reason, text, position, hint
+        super().__init__(reason, text, position, hint)  # all of them, so that it can be pickled
+
+    def __str__(self) -> str:
+        hint = f"; {self.hint}" if self.hint else ""
+        where = f" (character {self.position + 1})" if self.text else ""
+        return f"{self.reason}{where}{hint}{self.excerpt}"
+
+    @property
+    def excerpt(self) -> str:
+        """The text around the place, and below it a caret: two lines, after a line's end.
+
+        What a terminal would act on stands as an escape, and one character has one column.
+        """
+        if not self.text:
+            return ""
+        start, stop = max(0, self.position - _BEFORE), self.position + _AFTER
+        before, after = (
+            "".join(map(_column, part))
+            for part in (self.text[start : self.position], self.text[self.position : stop])
+        )
+        before = "…" * (start > 0) + before
+        after += "…" * (stop < len(self.text))
+        return f"\n  {before}{after}\n  {' ' * len(before)}^"
+
+
+# How much of a typed expression an error shows on either side of the place.
+_BEFORE, _AFTER = 48, 24
+
+
+def _column(character: str) -> str:
+    """The character, or its escape where it would not take one column from left to right."""
+    import unicodedata
+
+    if character.isascii():
+        return terminal(character)
+    plain = (
+        character.isprintable()
+        and not unicodedata.combining(character)
+        and unicodedata.category(character)[0] != "M"
+        and unicodedata.east_asian_width(character) not in "WF"
+        and unicodedata.bidirectional(character) not in ("R", "AL", "AN")
+    )
+    return character if plain else character.encode("unicode_escape").decode("ascii")
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+class PointError(DiffkitError, ValueError):
+    """A typed point is not one, or not one of the function."""
+
+
+class OwnCodeError(DiffkitError, ImportError):
+    """A function of the user's own, named as module:function or file.py:function, is not there."""
 
 
 class OutputError(DiffkitError, OSError):

@@ -199,9 +199,11 @@ def test_a_function_that_is_none(f: Any) -> None:
         dk.gradient(f, PAIR)
 
 
-@pytest.mark.parametrize("obj", [3.0, "exp(x)", None])
+@pytest.mark.parametrize("obj", [3.0, b"exp(x)", None])
 def test_what_is_no_function_is_not_wrapped(obj: Any) -> None:
-    with refused(errors.NonNumericError, "a function is a callable or a SymPy expression, got"):
+    with refused(
+        errors.NonNumericError, "a function is a callable, a SymPy expression or text, got"
+    ):
         dk.function(obj)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .._escape import terminal
 from .._function import Function, function
 from ..errors import ShapeError, UnknownNameError, UnsupportedError
 from ..expression import (
@@ -131,13 +132,13 @@ class Swell:
 
     @property
     def title(self) -> str:
-        return f"size of the {self.operator} of {self.function}, in operations"
+        return f"size of the {self.operator} of {terminal(self.function)}, in operations"
 
     @property
     def notes(self) -> list[str]:
         """How each row was built, and why numbers are missing."""
         return [f"{r.route}: {r.built}." for r in self.rows] + [
-            f"{r.route}: {r.reason}" for r in self.rows if r.reason
+            terminal(f"{r.route}: {r.reason}") for r in self.rows if r.reason
         ]
 
     def __rich__(self) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from diffkit._escape import csv_cell
 from diffkit.report.figures import EXACT_ZERO, template
 from diffkit.runner.experiment import Experiment, Figure, Row
 from diffkit.runner.provenance import Provenance
@@ -194,7 +195,7 @@ def _write_figure(figure: Figure, folder: Path) -> None:
             writer.writerows(_points(trace))
 
 
-def _points(trace: Any) -> list[tuple[Any, Any, Any]]:
+def _points(trace: Any) -> list[tuple[Any, ...]]:
     """The points of a trace that has x and y; other kinds are only in the JSON."""
     x, y = getattr(trace, "x", None), getattr(trace, "y", None)
     if x is None or y is None:
@@ -202,7 +203,11 @@ def _points(trace: Any) -> list[tuple[Any, Any, Any]]:
     if trace.meta == EXACT_ZERO:
         y = [0.0] * len(x)
     pairs = zip(x, y, strict=False)
-    return [(trace.name or "", jsonable(a), jsonable(b)) for a, b in pairs]
+    return [(csv_cell(trace.name or ""), *map(_csv_cell, pair)) for pair in pairs]
+
+
+def _csv_cell(value: Any) -> Any:
+    return csv_cell(value) if isinstance(value, str) else jsonable(value)
 
 
 def _plotly() -> Markup:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkit._escape import terminal
 from diffkit.errors import NonNumericError, UnknownNameError
 
 OK, UNSUPPORTED, REFUSED, ERROR = "ok", "unsupported", "refused", "error"
@@ -157,7 +158,9 @@ class Results:
     def __repr__(self) -> str:
         bad = len(self) - len(self.ok)
         head = f"Results: {len(self)} rows" + (f", {bad} not ok" if bad else "")
-        return "\n".join([f"{head}; columns {', '.join(self.columns)}", *_preview(self)])
+        return "\n".join(
+            [f"{head}; columns {', '.join(map(terminal, self.columns))}", *_preview(self)]
+        )
 
 
 def _array(values: list[Any]) -> NDArray[Any]:
@@ -177,12 +180,14 @@ def _array(values: list[Any]) -> NDArray[Any]:
 
 def _preview(results: Results, limit: int = 6) -> list[str]:
     columns = [name for name in results.columns if name not in BOOKKEEPING]
-    lines = [[*columns]] + [[_short(row.get(c)) for c in columns] for row in results.rows[:limit]]
+    lines = [[terminal(name) for name in columns]] + [
+        [_short(row.get(c)) for c in columns] for row in results.rows[:limit]
+    ]
     widths = [max(map(len, texts)) for texts in zip(*lines, strict=True)]
     table = ["  " + "  ".join(map(str.rjust, line, widths)) for line in lines]
     return table + (["  …"] if len(results) > limit else [])
 
 
 def _short(value: Any) -> str:
-    text = f"{value:.6g}" if isinstance(value, float) else "" if value is None else str(value)
+    text = f"{value:.6g}" if isinstance(value, float) else "" if value is None else terminal(value)
     return text if len(text) <= 24 else text[:23] + "…"

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from diffkit._escape import csv_cell
 from diffkit.errors import OutputError
 from diffkit.runner.results import Results, jsonable
 from diffkit.runner.run import Run
@@ -84,9 +85,12 @@ def write_results(run: Run, folder: Path) -> None:
 
 
 def write_csv(results: Results, file: Any) -> None:
-    """Write the table; numbers are as in JSON, lists are JSON, a missing value is empty."""
+    """Write the table; numbers are as in JSON, lists are JSON, a missing value is empty.
+
+    A text that a spreadsheet would take for a formula has an apostrophe before it.
+    """
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(results.columns)
+    writer.writerow(map(csv_cell, results.columns))
     for row in results:
         writer.writerow([_csv_cell(row.get(name)) for name in results.columns])
 
@@ -136,7 +140,7 @@ def _dumps(value: Any, **options: Any) -> str:
 def _csv_cell(value: Any) -> Any:
     if isinstance(value, tuple):
         return _dumps(jsonable(value))
-    return jsonable(value)
+    return csv_cell(value) if isinstance(value, str) else jsonable(value)
 
 
 def _swap(new: Path, target: Path, old: Path) -> None:

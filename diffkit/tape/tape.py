@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from keyword import iskeyword
 from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError, StaleTapeError
+from .._escape import terminal
+from ..errors import ShapeError, StaleTapeError, UnsupportedError
 from ..rules import Primitive
 from .record import record
 from .recording import CONSTANT, GUARD, Recording, numeric, plain
@@ -110,8 +112,11 @@ class Tape:
         once. On another branch than the recorded one the function raises ValueError.
 
         Raises:
-            UnsupportedError: an operation has no name in NumPy, or a constant array is too large.
+            UnsupportedError: an operation has no name in NumPy, a constant array is too large, or
+                the name is not one that a function can have.
         """
+        if not name.isidentifier() or iskeyword(name):
+            raise UnsupportedError(f"{name!r:.80} cannot be the name of a Python function")
         from .replay.listing import listing
         from .replay.program import program
 
@@ -149,8 +154,10 @@ class Tape:
     def table(self) -> Any:
         """The evaluation trace as a table for the terminal."""
         from rich.table import Table
+        from rich.text import Text
 
-        table = Table("row", "operation", "value", title=f"evaluation trace of {self.name}")
+        title = Text(terminal(f"evaluation trace of {self.name}"))
+        table = Table("row", "operation", "value", title=title)
         for k, value in enumerate(self.inputs):
             table.add_row(f"v{k}", "input", _short(value))
         for op in self.operations:
@@ -162,7 +169,7 @@ class Tape:
         return table
 
     def __repr__(self) -> str:
-        return f"<Tape of {self.name}: {len(self.inputs)} inputs, {len(self)} operations>"
+        return f"<Tape of {terminal(self.name)}: {len(self.inputs)} inputs, {len(self)} operations>"
 
 
 def _operations(rows: Recording, inputs: int) -> Iterator[Operation]:

@@ -364,7 +364,7 @@ def test_a_jacobian_takes_a_sweep_for_each_output_or_input() -> None:
         (lambda: dk.swell(np.sin, np.ones(2), operator="derivative"), ShapeError, "one number"),
         (lambda: dk.swell(np.sin, np.ones(2), operator="gradient"), ShapeError, "jacobian"),
         (lambda: dk.swell(np.sin), ShapeError, "point"),
-        (lambda: dk.swell("sin(x)", 1.0), NonNumericError, "callable"),
+        (lambda: dk.swell(b"sin(x)", 1.0), NonNumericError, "callable"),
         (lambda: dk.swell(np.sin, "here"), NonNumericError, "numbers"),
     ],
 )
