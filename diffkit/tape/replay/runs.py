@@ -22,9 +22,7 @@ from ...rules import arithmetic
 from ..recording import CONSTANT
 from .program import Node, Program
 
-LARGE = 1 << 16  # elements of arrays that do not stay in the cache
-SMALL = 1 << 14  # elements below which there are no runs
-THREADS_FROM = 1e-4  # seconds of work that are worth being shared among threads
+LARGE = 1 << 16  # elements from which arrays fall out of the cache, and threads pay
 BLOCK = 1 << 13  # elements of a block: a dozen of them fit into a core's second-level cache
 MAX_THREADS = 8
 
@@ -165,7 +163,7 @@ def find_runs(program: Program) -> dict[int, Run]:
         for n in node.operands:
             users.setdefault(n, []).append(k)
     for group in _groups(program):
-        if len(group) < 2 or not _worthwhile(group, nodes):
+        if len(group) < 2:
             continue
         inside = set(group)
         outside = dict.fromkeys(n for k in group for n in nodes[k].operands if n not in inside)
@@ -184,31 +182,12 @@ def find_runs(program: Program) -> dict[int, Run]:
     return found
 
 
-# Nanoseconds an element, in the order of magnitude, of what is not as cheap as an addition.
-_CHEAP = 0.3
-_COSTS: dict[Any, float] = dict.fromkeys(
-    [np.add, np.subtract, np.multiply, np.negative, np.square, np.absolute, np.maximum, np.minimum],
-    _CHEAP,
-) | {np.divide: 0.6, np.sqrt: 0.8, arithmetic.raised.fn: _CHEAP}
-_DEAR = 2.0
-
-
-def _worthwhile(group: list[int], nodes: Sequence[Node]) -> bool:
-    """Whether arrays that fall out of the cache, or work for several threads, make up for the
-    calls that blocks take."""
-    size = nodes[group[0]].value.size
-    if size >= LARGE:
-        return True
-    cost = sum(_COSTS.get(nodes[k].rule.fn, _DEAR) for k in group) * size * 1e-9
-    return cost >= THREADS_FROM and cores() > 1
-
-
 def _fits(node: Node, nodes: Sequence[Node]) -> bool:
     """Whether an operation can be done block by block."""
     y = node.value
     return (
         type(y) is np.ndarray
-        and y.size >= SMALL
+        and y.size >= LARGE
         and node.rule.elementwise
         and not node.kwargs
         and writer(node, nodes) is not None
