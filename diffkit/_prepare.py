@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DiffkitError, ShapeError, StaleTapeError, UnknownNameError, UnsupportedError
-from .tape import Tracer, record_many
+from .errors import ShapeError, StaleTapeError, UnknownNameError, UnsupportedError
+from .tape import Tracer, record_many, untraced
 from .tape.replay.arrays import ArrayProgram
 from .tape.replay.columns import ColumnProgram
+from .tape.replay.columns import fits as fits_columns
 from .tape.replay.entry import MISS, Results, from_arrays, from_native, from_source
 from .tape.replay.program import Program, program
 from .tape.replay.scalars import ScalarProgram, scalar_program
@@ -161,7 +162,8 @@ class Prepared:
 
     def _point(self, points: Any, leaves: list[Any], k: int) -> Any:
         if not isinstance(points, NESTS):
-            return leaves[0][k] if leaves[0].ndim > 1 else float(leaves[0][k])
+            point = leaves[0][k]
+            return float(point) if leaves[0].ndim == 1 and point.dtype.kind in "iu" else point
         from .tape.replay.signature import unflatten
 
         return unflatten(structure_of(points), [v[k] for v in leaves])
@@ -169,17 +171,34 @@ class Prepared:
     def __repr__(self) -> str:
         return f"<{self.__name__}: {self.plan}>"
 
+    def __deepcopy__(self, memo: Any) -> Prepared:
+        return self  # what it keeps does not show
+
+    def __copy__(self) -> Prepared:
+        return self
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "a prepared derivative cannot be pickled; call diffkit.prepare in the process that "
+            "uses it"
+        )
+
     # Recording
 
     def _again(self, arguments: tuple[Any, ...]) -> Any:
         """The answer where the recording at hand does not hold."""
         for known in self._recordings:
             if len(arguments) == len(known.signature.arguments):
-                y = known.run(*arguments)
+                try:
+                    y = known.run(*arguments)
+                except TypeError:  # an argument is of a kind that was not met before
+                    continue
                 if y is not MISS:
                     self._use(known)
                     return y
         value, derivative = self._value_and(*arguments)  # an error of the user's is raised here
+        if _is_recorded(arguments):
+            return (value, derivative) if self._with_value else derivative
         if self.on_change == "raise" and self._recordings:
             raise StaleTapeError(
                 "what was recorded does not hold for these arguments: the function takes another "
@@ -193,8 +212,8 @@ class Prepared:
         return (value, derivative) if self._with_value else derivative
 
     def _use(self, recording: _Recording) -> None:
-        self._recordings.remove(recording)
-        self._recordings.insert(0, recording)
+        others = [known for known in self._recordings if known is not recording]
+        self._recordings = [recording, *others][:KEPT]  # at once: other threads read it
         self._run = recording.run
         self._plan = recording.plan
 
@@ -212,8 +231,6 @@ class Prepared:
             if not self._recordings:
                 self._plan = Plan("eager", 0, reason)
             return
-        self._recordings.insert(0, recording)
-        del self._recordings[KEPT:]
         self._use(recording)
 
     def _obstacle(self, arguments: Sequence[Any]) -> str | None:
@@ -221,22 +238,25 @@ class Prepared:
             return "it was asked for"
         if self._replayed is None:
             return "this backend calls the function itself at every point"
-        if any(type(v) is Tracer for a in arguments for v in leaves_of(a)):
+        if _is_recorded(arguments):
             return "the point itself is being recorded"
         return None
 
     def _recorded(self, arguments: Sequence[Any], result: tuple[Any, Any]) -> _Recording:
-        for others in (True, False):
-            signature = signature_of(arguments, self._active, others)
-            try:
-                made = self._program(signature, arguments).watching()
-                break
-            except (DiffkitError, TypeError, ValueError) as error:
-                # A constant may be needed as it is, as the number of a loop's steps for instance.
-                if not others:
-                    raise _CannotReplay(f"it cannot be recorded: {error}") from None
         value, derivative = result
         leaves = [value, *leaves_of(derivative)]
+        for others in (True, False):
+            try:
+                signature = signature_of(arguments, self._active, others)
+                made = self._program(signature, arguments).watching()
+                if _agree([made.nodes[k].value for k in made.outputs], leaves):
+                    break
+                error = "it gives something else while it is recorded, or at each call"
+            except Exception as found:  # whatever the function says to tracers for constants
+                error = str(found)
+            # A constant may be needed as it is, as the number of a loop's steps for instance.
+            if not others:
+                raise _CannotReplay(f"it cannot be recorded: {error}")
         results = Results(
             tuple([Leaf(type(v), v, constant=False) for v in leaves]),
             structure_of(derivative) if isinstance(derivative, NESTS) else None,
@@ -252,14 +272,30 @@ class Prepared:
             value, g = replayed(*signature.arguments_with(inputs))
             return [value, *leaves_of(g)]
 
-        rows, values, places = record_many(derivative, signature.inputs(arguments))
+        with np.errstate(all="ignore"):  # the backend has warned
+            rows, values, places = record_many(derivative, signature.inputs(arguments))
         if not rows.replayable:
-            raise _CannotReplay("a derivative met a NaN, whose sweep depends on the point")
+            raise _CannotReplay("a derivative met a NaN, or a value was written as text")
         return program(rows, values, places)
 
 
 class _CannotReplay(Exception):
     """A recording would not compute the derivative at other points."""
+
+
+def _is_recorded(arguments: Sequence[Any]) -> bool:
+    """Whether a derivative of the derivative is being taken."""
+    return any(type(v) is Tracer for a in arguments for v in leaves_of(a))
+
+
+def _agree(recorded: Sequence[Any], computed: Sequence[Any]) -> bool:
+    """Whether what was recorded is what the backend computed, up to rounding."""
+    pairs = [(untraced(a), untraced(b)) for a, b in zip(recorded, computed, strict=True)]
+    scale = max([float(np.max(np.abs(b), initial=0.0, where=np.isfinite(b))) for _, b in pairs])
+    return all(
+        np.shape(a) == np.shape(b) and np.allclose(a, b, 1e-6, 1e-6 * scale, equal_nan=True)
+        for a, b in pairs
+    )
 
 
 def _never(*arguments: Any) -> Any:
@@ -324,7 +360,11 @@ class _Columns:
     def fits(self, first: Any, rest: Sequence[Any]) -> bool:
         """Whether the leaves of the points are the first inputs of the program."""
         argument = self.recording.signature.arguments[0]
-        return not any(leaf.constant for leaf in argument.leaves)
+        scalars = self.recording.scalars
+        assert scalars is not None
+        if any(leaf.constant for leaf in argument.leaves):
+            return False
+        return self.recording.native is not None or fits_columns(scalars)
 
     def derivatives(self, one_by_one: Callable[[int], Any], m: int) -> Any:
         """The derivatives of all points; those for which the recording does not hold are computed

@@ -101,7 +101,7 @@ class _Call:
 
 def _own(v: Any) -> Any:
     """A copy of the user's array: the product with an identity is the very array given to it."""
-    return v.copy() if isinstance(v, np.ndarray) else v
+    return v.copy(order="K") if isinstance(v, np.ndarray) else v
 
 
 def _bind(f: Any, arguments: tuple[Any, ...], argnums: Argnums) -> tuple[Any, Any]:

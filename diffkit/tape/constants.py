@@ -18,6 +18,21 @@ SHORT = 256  # elements up to which a copy costs less than a note
 SAMPLES = 64  # elements that go into the note of a longer array, beside the sum of all
 
 
+class Watched(dict[int, tuple[Any, bytes]]):
+    """The constants of a recording that is to be replayed, which must know of short arrays too.
+
+    Attributes:
+        copies: by the identity of a copy, the copy and the array that it was made of.
+    """
+
+    def __init__(self) -> None:
+        self.copies: dict[int, tuple[Any, Any]] = {}
+
+    def notes(self) -> dict[int, tuple[Any, bytes]]:
+        """By the identity of what stands in a row, the user's array and a note of its content."""
+        return dict(self) | {key: (own, note(own)) for key, (_, own) in self.copies.items()}
+
+
 def kept(constants: dict[int, tuple[Any, bytes]], value: Any) -> Any:
     """What to put into a row for a constant: a copy, or an array itself with a note of its content.
 
@@ -29,11 +44,14 @@ def kept(constants: dict[int, tuple[Any, bytes]], value: Any) -> Any:
     if type(value) is not np.ndarray or value.dtype.kind not in "biufc" or not _may_change(value):
         return value
     if value.size <= SHORT:
-        return value.copy()
+        copy = value.copy(order="K")  # how products round depends on the layout
+        if type(constants) is Watched:
+            constants.copies[id(copy)] = copy, value
+        return copy
     key = id(value)
     if key not in constants:
-        constants[key] = value, _note(value)
-    elif _note(value) != constants[key][1]:
+        constants[key] = value, note(value)
+    elif note(value) != constants[key][1]:
         raise _changed(value)
     return value
 
@@ -53,12 +71,15 @@ def require_unchanged(noted: Iterable[tuple[Any, bytes]]) -> None:
     Raises:
         ChangedConstantError: one of them has.
     """
-    for array, note in noted:
-        if _note(array) != note:
+    for array, content in noted:
+        if note(array) != content:
             raise _changed(array)
 
 
-def _note(array: Any) -> bytes:
+def note(array: Any) -> bytes:
+    """What tells that an array has changed: all of a short one, samples and the sum of others."""
+    if array.size <= SHORT:
+        return bytes(array.tobytes())
     sample = array.flat[:: max(1, array.size // SAMPLES)]
     with np.errstate(all="ignore"):
         return sample.tobytes() + np.add.reduce(array, axis=None).tobytes()

@@ -30,7 +30,7 @@ import numpy as np
 
 from ..errors import MissingRuleError, NonNumericError, TracerConversionError
 from ..rules import COMPOSITES, RULES, Primitive, arithmetic, shape
-from .constants import kept
+from .constants import Watched, kept
 from .dispatch import more_rules, no_rule, positional, ufunc_method
 
 _levels = itertools.count()
@@ -67,8 +67,9 @@ class Recording(list[tuple[Any, ...]]):
         program: the function that was recorded, and its inputs.
         views: the tracers that stand for views of others; see ``assignment``.
         constants: the plain arrays that rows refer to, by identity; see ``constants``.
-        replayable: whether the rows compute the same at other points; a derivative that met a NaN
-            is not, as that decided how it was swept.
+        replayable: whether the rows compute the same at other points. Those of a derivative that
+            met a NaN do not, as that decided how it was swept, nor do they where a value was
+            written as text.
         open: whether the function is still running; its tracers mean nothing afterwards.
         thread: the thread that records; rows of two threads would get into each other's way.
     """
@@ -89,7 +90,7 @@ class Recording(list[tuple[Any, ...]]):
         self.level = next(_levels)
         self.complete = complete
         self.views: list[weakref.ref[Tracer]] = []
-        self.constants: dict[int, tuple[Any, bytes]] = {}
+        self.constants: dict[int, tuple[Any, bytes]] = Watched() if complete else {}
         self.replayable = True
         self.open = True
         self.thread = get_ident()
@@ -438,6 +439,10 @@ class Tracer:
         return f"Tracer({self.value!r})"
 
     def __format__(self, spec: str) -> str:
+        value: Any = self
+        while type(value) is Tracer:  # what becomes of the text cannot be replayed
+            value.tape.replayable = False
+            value = value.value
         return format(untraced(self), spec)
 
     def __copy__(self) -> Any:

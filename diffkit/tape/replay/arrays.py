@@ -31,7 +31,13 @@ _VIEWS: set[Primitive] = {
 _REDUCTIONS: dict[Any, np.ufunc] = {np.sum: np.add, np.max: np.maximum, np.min: np.minimum}
 
 
+# NumPy wants the array to write into by its name here.
+_EXTREMES: dict[Any, Callable[..., Any]] = {
+    np.maximum: lambda a, b, out: np.maximum(a, b, out=out),
+    np.minimum: lambda a, b, out: np.minimum(a, b, out=out),
+}
 SHORT_AXIS = 64  # elements of the last axis below which broadcasting is slow
+SPARSE = 16  # times its elements that the memory of an input may take
 SPREAD = 1 << 20  # elements of the largest constant that is kept broadcast
 
 
@@ -131,7 +137,7 @@ class _Buffers:
                 self._bind_run(run)
         elif node.rule is INPUT:
             if type(node.value) is np.ndarray and k not in self.streamed:
-                self.arrays[k] = np.empty(node.value.shape, node.value.dtype)
+                self.arrays[k] = _room_for(node.value)
         elif node.rule is CONSTANT:
             if type(node.value) is np.ndarray:
                 self.arrays[k] = node.value
@@ -158,7 +164,7 @@ class _Buffers:
     def _bind_array(self, k: int, node: Node) -> None:
         rule = node.rule
         into = _writer(rule, node, self.nodes)
-        if isinstance(into, np.ufunc) and rule.elementwise:
+        if may_overwrite(into) and rule.elementwise:
             out = self._in_place(k, node)
             out = self._allocate(k) if out is None else out
         else:
@@ -222,7 +228,7 @@ class _Buffers:
         value = self.nodes[k].value
         free = self.pool.get((value.size, value.dtype))
         flat = free.pop() if free else np.empty(value.size, value.dtype)
-        self.arrays[k] = flat.reshape(value.shape)
+        self.arrays[k] = _laid_out(flat, value)
         return self.arrays[k]
 
     def _release(self, k: int) -> None:
@@ -230,10 +236,15 @@ class _Buffers:
         if k in self.base or k not in self.arrays or node.rule in (INPUT, CONSTANT):
             return
         array = self.arrays[k]
-        self.pool.setdefault((array.size, array.dtype), []).append(array.reshape(-1))
+        self.pool.setdefault((array.size, array.dtype), []).append(array.ravel(order="K"))
 
     def _in_place(self, k: int, node: Node) -> Any:
-        """The memory of an operand that is not needed afterwards and fits the result."""
+        """The memory of an operand that is not needed afterwards and fits the result.
+
+        Not of complex numbers: NumPy rounds their products otherwise where it writes in place.
+        """
+        if node.value.dtype.kind == "c":
+            return None
         for n in dict.fromkeys(node.operands):
             old = self.arrays.get(n)
             if (
@@ -243,11 +254,33 @@ class _Buffers:
                 and self.nodes[n].rule not in (INPUT, CONSTANT)
                 and old.shape == node.value.shape
                 and old.dtype == node.value.dtype
+                and old.strides == np.empty_like(node.value).strides
             ):
                 self.dying[k].remove(n)
                 self.arrays[k] = old
                 return old
         return None
+
+
+def _room_for(like: Any) -> Any:
+    """An empty array of the shape, dtype and, within reason, the strides of another: how NumPy
+    adds up, and so how it rounds, depends on them."""
+    steps = [(n - 1) * s for n, s in zip(like.shape, like.strides, strict=True)]
+    span = sum(map(abs, steps)) + like.itemsize
+    if like.flags.c_contiguous or not like.size or span > SPARSE * like.nbytes:
+        return np.empty_like(like)
+    start = -sum(s for s in steps if s < 0)
+    return np.ndarray(like.shape, like.dtype, np.empty(span, np.uint8), start, like.strides)
+
+
+def _laid_out(flat: Any, like: Any) -> Any:
+    """Memory as an array of the shape of another, its axes in the same order."""
+    if like.ndim < 2 or like.flags.c_contiguous:
+        return flat.reshape(like.shape)
+    strides = np.empty_like(like).strides
+    order = sorted(range(like.ndim), key=lambda axis: -abs(strides[axis]))
+    back = sorted(range(like.ndim), key=order.__getitem__)
+    return flat.reshape([like.shape[axis] for axis in order]).transpose(back)
 
 
 def _last_uses(program: Program, runs: dict[int, Run]) -> dict[int, int]:
@@ -295,17 +328,23 @@ def _writer(rule: Primitive, node: Node, nodes: Sequence[Node]) -> Callable[...,
     if node.kwargs:
         return None
     if isinstance(fn, np.ufunc) and fn.nout == 1:
-        return fn
+        return _EXTREMES.get(fn, fn)
     if rule is elementary.sech_squared and nodes[node.operands[0]].value.dtype.kind == "f":
         return elementary.sech_squared_into
     if rule is selection.where:
         return _where_into
     if rule is shape.scatter and not any(
-        shape.names_twice(nodes[n].value) for n in node.operands[2:]
+        nodes[n].rule is not CONSTANT or shape.names_twice(nodes[n].value)
+        for n in node.operands[2:]
     ):
         index = tuple([nodes[n].value for n in node.operands[2:]])
         return partial(_scatter_into, index)
     return None
+
+
+def may_overwrite(call: Any) -> bool:
+    """Whether what writes into an array may be given one of its own operands for it."""
+    return isinstance(call, np.ufunc) or call in _EXTREMES.values()
 
 
 def _arity(rule: Primitive, node: Node) -> int:

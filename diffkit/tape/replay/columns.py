@@ -6,10 +6,19 @@ from typing import Any
 
 import numpy as np
 
+from ..recording import GUARD
 from .scalars import ScalarProgram
 from .source import on_columns, statements
 
 CHUNK = 4096  # points at a time, so that what is computed stays in the cache
+
+
+def fits(program: ScalarProgram) -> bool:
+    """Whether each operation, given one element a point, computes each point by itself."""
+    return all(
+        step.rule is GUARD or step.rule.elementwise or isinstance(step.rule.fn, np.ufunc)
+        for step in program.steps
+    )
 
 
 class ColumnProgram:
@@ -17,7 +26,9 @@ class ColumnProgram:
 
     def __init__(self, program: ScalarProgram) -> None:
         body = on_columns(program)
-        lines, names = statements(body, program, ["ok &= {}", "ok &= logical_not({})"])
+        lines, names = statements(
+            body, program, ["logical_and(ok, {}, ok)", "logical_and(ok, logical_not({}), ok)"]
+        )
         inputs = sum(int(np.prod(shape)) for shape in program.shapes)
         outputs = [names[k] for table in program.outputs for k in table.ravel().tolist()]
         text = "\n".join([
@@ -26,7 +37,7 @@ class ColumnProgram:
             *[f"    {line}" for line in lines],
             *[f"    y[:, {k}] = {name}" for k, name in enumerate(outputs)],
         ])  # fmt: skip
-        scope = body.bound | {"logical_not": np.logical_not}
+        scope = body.bound | {"logical_not": np.logical_not, "logical_and": np.logical_and}
         exec(compile(text, "<prepared columns>", "exec"), scope)
         self._columns = scope["columns"]
         self._outputs = len(outputs)

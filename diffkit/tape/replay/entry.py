@@ -20,7 +20,7 @@ from ..recording import numeric
 from .arrays import ArrayProgram, MissedBranch
 from .scalars import ScalarProgram
 from .signature import Leaf, Signature, same, taken_apart, unflatten
-from .source import on_numbers, statements
+from .source import SELECTIONS, WITHOUT_FLOATS, on_numbers, statements
 
 MISS = object()
 FEW = 8  # elements up to which each is looked at by itself
@@ -47,12 +47,16 @@ class Results:
 class _Writer:
     """The source of one entry, and what it names."""
 
-    def __init__(self, signature: Signature, unchanged: Callable[[], Any] | None) -> None:
+    def __init__(
+        self, signature: Signature, unchanged: Callable[[], Any] | None, layout: bool = False
+    ) -> None:
+        self.layout = layout
         self.lines: Lines = []
         self.bound: dict[str, Any] = {
             "MISS": MISS, "ndarray": np.ndarray, "float64": np.float64, "numeric": numeric,
-            "same": same, "total": np.add.reduce, "array": np.array, "empty": np.empty,
-            "unflatten": unflatten, "MissedBranch": MissedBranch, "unchanged": unchanged,
+            "same": same, "total": np.add.reduce, "array": np.array,
+            "empty": np.empty, "errstate": np.errstate, "unflatten": unflatten,
+            "MissedBranch": MissedBranch, "unchanged": unchanged,
         }  # fmt: skip
         self.inputs: list[tuple[str, Leaf]] = []
         self.parameters = [f"a{k}" for k in range(len(signature.arguments))]
@@ -92,12 +96,16 @@ class _Writer:
             dtype = self._bind(leaf.value.dtype)
             operator = "is not" if leaf.value.dtype is np.dtype(leaf.value.dtype.char) else "!="
             self._miss(f"type({name}) is not {kind} or {name}.shape != {leaf.shape!r} "
-                       f"or {name}.dtype {operator} {dtype}")  # fmt: skip
+                       f"or {name}.dtype {operator} {dtype}"
+                       + (f" or {name}.strides != {leaf.value.strides!r}" if self.layout else "")
+                       )  # fmt: skip
         else:
             self._miss(f"type({name}) is not {kind}")
         if leaf.kind is np.float64 or leaf.kind is int:
             self.lines.append(f"{name} = float({name})")
-        elif leaf.kind is not float and getattr(leaf.value, "dtype", None) != np.float64:
+        elif leaf.kind is not float and (
+            not leaf.shape or getattr(leaf.value, "dtype", None) != np.float64
+        ):
             self.lines.append(f"{name} = numeric({name})")
         self.inputs.append((name, leaf))
 
@@ -147,7 +155,7 @@ def from_source(
     slots = [table.ravel().tolist() for table in program.outputs]
     returned = [names[k] for part in slots if len(part) <= FEW for k in part]
     finite += [n for n in dict.fromkeys(returned) if n[0] == "v"]
-    made, sums = _numbers_given_back(writer, slots, names, results)
+    made, sums = _numbers_given_back(writer, slots, names, results, _not_floats(program))
     writer.require_finite(finite + sums)
     writer.give_back(made, results)
     return writer.function()
@@ -158,11 +166,12 @@ def _unpack(writer: _Writer, names: list[str]) -> None:
     for name, leaf in writer.inputs:
         own = names[at : at + leaf.size]
         at += leaf.size
-        if leaf.kind is not np.ndarray:
+        if not leaf.shape:
             writer.lines.append(f"{own[0]} = {name}")
         elif own:
             flat = name if len(leaf.shape) == 1 else f"{name}.ravel()"
-            writer.lines.append(f"{', '.join(own)}, = {flat}.tolist()")
+            writer.lines.append(f"{name} = {flat}.tolist()")
+            writer.lines.append(f"{', '.join(own)}, = {name}")
 
 
 def _finite_inputs(writer: _Writer, names: list[str]) -> list[str]:
@@ -171,18 +180,31 @@ def _finite_inputs(writer: _Writer, names: list[str]) -> list[str]:
     for name, leaf in writer.inputs:
         own = names[at : at + leaf.size]
         at += leaf.size
-        if leaf.size <= FEW:
-            terms += own
-        else:
-            terms.append(f"float(total({name}, None))")
+        terms += own if leaf.size <= FEW else [f"sum({name})"]
     if not terms:
         return []
     writer.lines.append(f"t = {' + '.join(terms)}")
     return ["t"]
 
 
+def _not_floats(program: ScalarProgram) -> set[int]:
+    """The slots that may hold truth values or whole numbers, which NumPy would have made floats:
+    what Python selects stays what it was."""
+    found = {k for k, value in program.constants.items() if type(value) is not float}
+    for rule, operands, slot, value in program.steps:
+        loose = [k in found for k in operands]
+        selected = rule.fn in SELECTIONS and any(loose)
+        if type(value) is not float or selected or (rule.fn in WITHOUT_FLOATS and all(loose)):
+            found.add(slot)
+    return found
+
+
 def _numbers_given_back(
-    writer: _Writer, slots: list[list[int]], names: list[str], results: Results
+    writer: _Writer,
+    slots: list[list[int]],
+    names: list[str],
+    results: Results,
+    not_floats: set[int],
 ) -> tuple[list[str], list[str]]:
     """Write the results; returns their names, and terms for what is too long to be looked at
     number by number."""
@@ -195,6 +217,7 @@ def _numbers_given_back(
         if leaf.kind is not np.ndarray:
             value = names[part[0]]
             writer.lines.append(f"{name} = float64({value})" if leaf.kind is np.float64
+                                else f"{name} = float({value})" if part[0] in not_floats
                                 else f"{name} = {value}")  # fmt: skip
             continue
         shaped = "" if len(leaf.shape) == 1 else f".reshape({leaf.shape!r})"
@@ -205,10 +228,10 @@ def _numbers_given_back(
                 for index, k in zip(np.ndindex(leaf.shape), part, strict=True)
             ]
         else:
-            elements = ", ".join([names[k] for k in part])
-            writer.lines.append(f"{name} = array([{elements}], float){shaped}")
+            writer.lines.append(f"e{k} = [{', '.join([names[n] for n in part])}]")
+            writer.lines.append(f"{name} = array(e{k}, float){shaped}")
         if len(part) > FEW:
-            sums.append(f"float(total({name}, None))")
+            sums.append(f"sum(e{k})")  # NumPy would warn of an overflow
     return made, sums
 
 
@@ -252,18 +275,27 @@ def from_arrays(
     program: ArrayProgram, signature: Signature, results: Results, unchanged: Any
 ) -> Callable[..., Any]:
     """The entry of plan "arrays"."""
-    writer = _Writer(signature, unchanged)
+    # The order in which NumPy adds up depends on the layout of an array.
+    writer = _Writer(signature, unchanged, layout=True)
     writer.bound["run"] = program
     names = [name for name, _ in writer.inputs]
     made = [f"r{k}" for k in range(len(results.leaves))]
-    writer.lines.append(f"{', '.join(made)}, = run(({', '.join(names)},))")
+    # What there is to warn of is for the backend to say, which is asked again then.
+    writer.lines.append("with errstate(all='ignore'):")
+    writer.lines.append(f"    {', '.join(made)}, = run(({', '.join(names)},))")
+    recorded = [program.program.nodes[k].value for k in program.program.outputs]
     arrays = [name for name, leaf in writer.inputs if leaf.kind is np.ndarray]
     numbers = [name for name, leaf in writer.inputs if leaf.kind is not np.ndarray]
     for name, leaf in zip(made, results.leaves, strict=True):
         (arrays if leaf.kind is np.ndarray else numbers).append(name)
-    writer.require_finite([*numbers, *[f"total({name}, None)" for name in arrays]])
+    terms = [*numbers, *[f"total({name}, None)" for name in arrays]]
+    if terms:
+        writer.lines.append(f"    s = {' + '.join(terms)}")
+        writer.lines.append("    finite = s - s == 0.0")
+        writer._miss("not finite")
     writer.lines += [
-        f"r{k} = float64(r{k})" for k, leaf in enumerate(results.leaves) if leaf.kind is np.float64
-    ]
+        f"r{k} = {writer._bind(leaf.kind)}(r{k})" for k, leaf in enumerate(results.leaves)
+        if leaf.kind is not np.ndarray and leaf.kind is not type(recorded[k])
+    ]  # fmt: skip
     writer.give_back(made, results)
     return writer.function()

@@ -20,14 +20,17 @@ from ...errors import ChangedConstantError
 from ...rules import RULES, Primitive, arithmetic
 from ...rules import reductions as reductions  # declares np.sum
 from ..careful import general_form
-from ..constants import require_unchanged
-from ..recording import CONSTANT, GUARD, INPUT, Recording
+from ..constants import Watched, require_unchanged
+from ..recording import CONSTANT, GUARD, INPUT, Recording, untraced
 
 ADD, SUBTRACT, NEGATIVE = arithmetic.add, arithmetic.subtract, arithmetic.negative
 MULTIPLY, DIVIDE = arithmetic.multiply, arithmetic.divide
 POWER, POSITIVE, TOTAL = arithmetic.raised, arithmetic.positive, RULES[np.sum]
 COMMUTATIVE = {ADD, MULTIPLY}
 _FLOAT = np.dtype(float)
+# NumPy computes a power with one exponent otherwise than powers with many.
+_POWERS = {np.power, np.float_power, arithmetic.raised.fn}
+_OF_SIGNS = {np.copysign, np.signbit, np.arctan2}
 
 
 class Node(NamedTuple):
@@ -82,7 +85,8 @@ class Program:
     def watching(self) -> Program:
         """The same program, which watches only arrays that somebody else holds as well.
 
-        What rules and functions made for themselves while they were recorded cannot change.
+        What rules and functions made for themselves while they were recorded cannot change; but
+        a view may have been made of what others hold.
         """
         own: dict[int, int] = {}
         for node in self.nodes:
@@ -92,7 +96,7 @@ class Program:
         counts = [getrefcount(pair[0]) for pair in pairs]
         kept = [
             pair for pair, count in zip(pairs[1:], counts[1:], strict=True)
-            if count - own.get(id(pair[0]), 0) > counts[0]
+            if count - own.get(id(pair[0]), 0) > counts[0] or pair[0].base is not None
         ]  # fmt: skip
         return replace(self, noted=tuple(kept))
 
@@ -114,7 +118,9 @@ def program(rows: Recording, values: Iterable[Any], places: Iterable[int]) -> Pr
         places: their rows, or -1 for a result that is constant.
     """
     inputs = sum(row[0] is INPUT for row in rows)
-    line = _Line({id(array) for array, _ in rows.constants.values()})
+    assert isinstance(rows.constants, Watched)
+    notes = rows.constants.notes()
+    line = _Line(set(notes), _tells_zeros_apart(rows))
     of_row: list[int] = []
     for row in rows:
         rule, y, parents, args, kwargs = general_form(row)
@@ -131,9 +137,29 @@ def program(rows: Recording, values: Iterable[Any], places: Iterable[int]) -> Pr
         of_row[k] if k >= 0 else line.constant(v) for v, k in zip(values, places, strict=True)
     ]
     kept, live = _without_dead_code(line.nodes, inputs, outputs)
-    from_arrays = {source for k in live for source in line.sources.get(k, ())}
-    noted = [pair for pair in rows.constants.values() if id(pair[0]) in from_arrays]
+    from_arrays = line.relied_on.union(*[line.sources.get(k, ()) for k in live])
+    noted = [pair for key, pair in notes.items() if key in from_arrays]
     return replace(kept, noted=tuple(noted))
+
+
+def _tells_zeros_apart(rows: Recording) -> bool:
+    """Whether the sign of a zero may decide about a result: some functions ask for it, and those
+    of complex numbers have branch cuts."""
+    return any(row[0].fn in _OF_SIGNS or is_complex(row[1]) for row in rows)
+
+
+def is_complex(value: Any) -> bool:
+    """Whether a value is of complex numbers, whose products are not commutative where the processor
+    rounds one of two products later."""
+    if type(value) is float:
+        return False
+    if isinstance(value, (tuple, list)):
+        return any(map(is_complex, value))
+    return type(value) is complex or getattr(untraced(value), "dtype", _FLOAT).kind == "c"
+
+
+def _is_inexact(value: Any) -> bool:
+    return type(value) is float or getattr(value, "dtype", _FLOAT).kind in "fc"
 
 
 class _Line:
@@ -144,13 +170,17 @@ class _Line:
         known: the node of each operation and constant.
         watched: the identities of the user's arrays.
         sources: for a constant, those of them that it was computed from.
+        relied_on: those of them on whose content a simplification rests.
+        signed_zeros: whether the sign of a zero may matter.
     """
 
-    def __init__(self, watched: set[int]) -> None:
+    def __init__(self, watched: set[int], signed_zeros: bool = False) -> None:
+        self.signed_zeros = signed_zeros
         self.nodes: list[Node] = []
         self.known: dict[Any, int] = {}
         self.watched = watched
         self.sources: dict[int, set[int]] = {}
+        self.relied_on: set[int] = set()
 
     def append(self, rule: Primitive, operands: Any, kwargs: Any, value: Any) -> int:
         self.nodes.append(Node(rule, operands, kwargs, value))
@@ -180,13 +210,13 @@ class _Line:
                 break
         else:
             return -1 if rule is GUARD else self.folded(operands, kwargs, y)
-        if rule.elementwise and type(y) is np.ndarray and not kwargs:
+        if rule.elementwise and type(y) is np.ndarray and not kwargs and rule.fn not in _POWERS:
             operands = tuple([self.number_of(k, operands, y) for k in operands])
         if rule in _IDENTITIES:
             simpler = _IDENTITIES[rule](self, operands, y, kwargs)
             if simpler is not None:
                 return simpler
-        if rule in COMMUTATIVE and operands[0] > operands[1]:
+        if rule in COMMUTATIVE and operands[0] > operands[1] and not is_complex(y):
             operands = operands[::-1]
         key: Any = (rule, operands)
         if kwargs:
@@ -206,35 +236,40 @@ class _Line:
         if any(getattr(v, "dtype", _FLOAT) != _FLOAT for v in (y, value, *others)):
             return k
         first = value.flat[0]
-        if not np.array_equal(value, np.broadcast_to(first, value.shape)):
+        # Bits are compared, because zeros of different signs are equal.
+        if not (value == first).all() or not (np.signbit(value) == np.signbit(first)).all():
             return k
         return self.folded((k,), {}, float(first))
 
     def is_number(self, k: int, value: float) -> bool:
         node = self.nodes[k]
-        return node.rule is CONSTANT and type(node.value) in (float, int) and node.value == value
+        if node.rule is not CONSTANT or type(node.value) not in (float, int) or node.value != value:
+            return False
+        self.relied_on |= self.sources.get(k, set())  # it is about to be left out
+        return True
 
     def same_kind(self, k: int, y: Any) -> bool:
-        """Whether a node could stand for a result y: the same type, shape and dtype."""
+        """Whether a node could stand for a result y: the same type, shape, dtype and layout."""
         value = self.nodes[k].value
         if type(value) is float:
             return type(y) is float
         return (
             type(value) is type(y) is np.ndarray and value.shape == y.shape
-            and value.dtype == y.dtype
+            and value.dtype == y.dtype and value.strides == y.strides
         )  # fmt: skip
 
     def negated(self, k: int) -> int | None:
-        """The node of which k is the negative."""
+        """The node of which k is the negative; whole numbers wrap around and have none."""
         node = self.nodes[k]
-        return node.operands[0] if node.rule is NEGATIVE else None
+        return node.operands[0] if node.rule is NEGATIVE and _is_inexact(node.value) else None
 
 
 def _sum(line: _Line, operands: tuple[int, ...], y: Any, kwargs: Any) -> int | None:
     for a, b in (operands, operands[::-1]):
         if (c := line.negated(b)) is not None:
             return line.operation(SUBTRACT, (a, c), {}, y)
-        if line.is_number(b, 0.0) and line.same_kind(a, y):
+        # -0 + 0 is 0, which matters where the sign of a zero tells sides apart.
+        if line.is_number(b, 0.0) and line.same_kind(a, y) and not line.signed_zeros:
             return a
     return None
 
@@ -249,7 +284,8 @@ def _difference(line: _Line, operands: tuple[int, ...], y: Any, kwargs: Any) -> 
 def _product(line: _Line, operands: tuple[int, ...], y: Any, kwargs: Any) -> int | None:
     for a, b in (operands, operands[::-1]):
         if (c := line.negated(b)) is not None:
-            return line.operation(NEGATIVE, (line.operation(MULTIPLY, (a, c), {}, -y),), {}, y)
+            pair = (a, c) if b == operands[1] else (c, a)  # see is_complex
+            return line.operation(NEGATIVE, (line.operation(MULTIPLY, pair, {}, -y),), {}, y)
         if line.is_number(b, 1.0) and line.same_kind(a, y):
             return a
         if line.is_number(b, -1.0) and line.same_kind(a, y):
@@ -280,7 +316,7 @@ def _positive(line: _Line, operands: tuple[int, ...], y: Any, kwargs: Any) -> in
 def _total(line: _Line, operands: tuple[int, ...], y: Any, kwargs: Any) -> int | None:
     """The sum of negatives is the negative of the sum, which is smaller."""
     c = line.negated(operands[0])
-    if c is None or not set(kwargs) <= {"axis", "keepdims"}:
+    if c is None or line.signed_zeros or not set(kwargs) <= {"axis", "keepdims"}:
         return None
     return line.operation(NEGATIVE, (line.operation(TOTAL, (c,), kwargs, -y),), {}, y)
 

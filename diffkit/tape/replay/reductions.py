@@ -51,9 +51,9 @@ def _plain(ufunc: np.ufunc, axis: Any, keepdims: bool) -> Into:
 
 def _one_by_one(ufunc: np.ufunc, n: int) -> Into:
     def into(a: Any, out: Any) -> None:
-        ufunc(a[..., 0], a[..., 1], out)
+        ufunc(a[..., 0], a[..., 1], out=out)
         for k in range(2, n):
-            ufunc(out, a[..., k], out)
+            ufunc(out, a[..., k], out=out)
 
     return into
 

@@ -109,7 +109,7 @@ class _Blocks:
                 if n not in place and n not in step.constants
             ]  # fmt: skip
             # Only a ufunc may write over its own operands.
-            in_place = isinstance(step.call, np.ufunc)
+            in_place = may_overwrite(step.call)
             released = [place[n] for n in dying]
             if in_place:
                 _return_to(free, released)
@@ -141,6 +141,13 @@ class _Blocks:
 def _return_to(free: dict[Any, list[Any]], blocks: list[Any]) -> None:
     for block in blocks:
         free.setdefault(block.dtype, []).append(block)
+
+
+def may_overwrite(call: Any) -> bool:
+    """See ``arrays``."""
+    from . import arrays
+
+    return arrays.may_overwrite(call)
 
 
 def writer(node: Node, nodes: Sequence[Node]) -> Any:

@@ -92,6 +92,8 @@ class _Tables:
         self.shapes = []
         for node in program.nodes:
             if node.rule is INPUT:
+                if getattr(node.value, "dtype", np.float64) != np.float64:
+                    raise _NotScalar  # numbers here are doubles
                 self.shapes.append(node.shape)
                 count = int(np.prod(node.shape, dtype=int))
                 self._count(count)

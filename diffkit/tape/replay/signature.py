@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,9 @@ def signature_of(arguments: Sequence[Any], active: set[int], others: bool) -> Si
         active: the places of those that are differentiated, or multiplied with.
         others: whether floats and arrays of floats among the others are inputs too, so that they
             may change from call to call.
+
+    Raises:
+        TypeError: an argument is an object that may change without becoming another.
     """
     return Signature(tuple([
         Argument(
@@ -105,13 +109,24 @@ def signature_of(arguments: Sequence[Any], active: set[int], others: bool) -> Si
 
 def _leaf(value: Any, active: bool, others: bool) -> Leaf:
     number = isinstance(value, (float, int, complex, np.number)) and not isinstance(value, bool)
-    real = isinstance(value, np.ndarray) and value.dtype.kind in "fc"
+    # A function may treat numbers and arrays of a class of their own otherwise than a tracer.
+    real = type(value) is np.ndarray and value.dtype.kind in "fc"
     if active and (number or isinstance(value, np.ndarray)):
         return Leaf(type(value), value, constant=False)
-    if others and (isinstance(value, float) or real):
+    if others and (type(value) in (float, np.float64) or real):
         return Leaf(type(value), value, constant=False)
-    kept = value.copy() if isinstance(value, np.ndarray) else value
+    if not _is_told_by_value(value):
+        raise TypeError(f"an argument of type {type(value).__name__} may change unnoticed")
+    kept = value.copy(order="K") if isinstance(value, np.ndarray) else value
     return Leaf(type(value), kept, constant=True)
+
+
+def _is_told_by_value(value: Any) -> bool:
+    """Whether an object that is the same, or equal to what it was, has not changed."""
+    if value is None or value is ... or isinstance(value, (np.ndarray, ModuleType)):
+        return True
+    by_value: Any = type(value).__hash__
+    return callable(value) or by_value not in (None, object.__hash__)
 
 
 def leaves_of(argument: Any) -> list[Any]:

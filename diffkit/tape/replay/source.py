@@ -49,6 +49,17 @@ _ON_NUMBERS: dict[Function, str] = INFIX | {
     np.maximum: "{0} if {0} > {1} or {0} != {0} else {1}",
     np.minimum: "{0} if {0} < {1} or {0} != {0} else {1}",
 }
+# What Python gives as it is, and what it computes without floats where there are none.
+SELECTIONS = {selection.where.fn, np.maximum, np.minimum}
+WITHOUT_FLOATS = {
+    np.add,
+    np.subtract,
+    np.multiply,
+    np.negative,
+    np.positive,
+    np.absolute,
+    np.square,
+}
 _MATH: dict[Function, Function] = {
     np.sqrt: math.sqrt,
     np.sin: math.sin,
@@ -221,7 +232,7 @@ def _numbers_form(step: ScalarStep, constants: dict[int, Any]) -> tuple[str, Any
     fn = step.rule.fn
     if step.rule is arithmetic.raised:
         exponent = constants.get(step.operands[1])
-        if exponent is not None and exponent == int(exponent):
+        if exponent is not None and _is_whole(exponent):
             return "{} ** {}", None
     if fn in _ON_NUMBERS:
         return _ON_NUMBERS[fn], None
@@ -232,6 +243,10 @@ def _numbers_form(step: ScalarStep, constants: dict[int, Any]) -> tuple[str, Any
         kind = "bool" if type(step.value) is np.bool_ else type(step.value).__name__
         return f"{kind}({{f}}({places}))", fn
     return f"plain({{f}}({places}))", fn
+
+
+def _is_whole(number: Any) -> bool:
+    return type(number) is not float or number.is_integer()
 
 
 def _columns_form(step: ScalarStep, constants: dict[int, Any]) -> tuple[str, Any]:
