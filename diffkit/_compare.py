@@ -235,12 +235,10 @@ def _tape(task: _Task) -> Any:
 
 
 def _expression_size(task: _Task) -> int:
-    from ._backends.symbolic import _expressions, _jacobian
-    from .expression import count_operations
+    from ._backends.symbolic import Symbolic
 
-    _, exprs, symbols = _expressions(lambda t: task.f(t, *task.args), numeric(task.points[0]))
-    partials = [d for row in _jacobian(exprs, symbols) for d in row.values()]
-    return count_operations(*partials, cse=False).dag
+    found = Symbolic().expression(task.f, task.points[0], *task.args, operator=task.name)
+    return found.count.dag
 
 
 _SIZES: dict[str, Callable[[_Task], int]] = {

@@ -82,7 +82,7 @@ def function(obj: Any, variables: Any = None) -> Function:
         return obj
     if isinstance(obj, str):
         return _from_text(obj, variables)
-    if type(obj).__module__.startswith("sympy") and hasattr(obj, "free_symbols"):
+    if type(obj).__module__.startswith("sympy") and hasattr(type(obj), "free_symbols"):
         return _from_expression(obj, variables)
     if callable(obj):
         return Function(obj, name=getattr(obj, "__name__", type(obj).__name__))
@@ -109,7 +109,7 @@ def _from_text(text: str, variables: Any) -> Function:
 def _from_expression(expr: Any, variables: Any) -> Function:
     import sympy
 
-    from .expression import count_operations, evaluator, postorder
+    from .expression import evaluator, postorder, show
 
     expr = sympy.sympify(expr)
     free = sorted((n for n in postorder([expr]) if n.is_Symbol), key=lambda s: s.name)
@@ -123,11 +123,10 @@ def _from_expression(expr: Any, variables: Any) -> Function:
         values = [x] if len(chosen) <= 1 else [x[k] for k in range(len(chosen))]
         return evaluate(*values[: len(chosen)])[0]
 
-    small = count_operations(expr, cse=False).tree <= 60  # writing it out walks the tree
     return Function(
         call,
         name="expression",
         variables=tuple(s.name for s in chosen),
-        description=str(expr) if small else f"a SymPy expression in {len(chosen)} variables",
+        description=show.text(expr, lines=4).replace("\n", "; "),
         symbolic=lambda: expr,
     )

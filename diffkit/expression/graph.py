@@ -11,32 +11,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from .dag import dag
 from .operations import OperationGraph, add_expressions
 
 
 def postorder(roots: Iterable[Any]) -> list[Any]:
     """The distinct subexpressions of some SymPy expressions, arguments before their users."""
-    done: dict[Any, None] = {}
-    stack = [(root, False) for root in roots]
-    while stack:
-        node, expanded = stack.pop()
-        if node in done:
-            continue
-        if expanded or not node.args:
-            done[node] = None
-        else:
-            stack.append((node, True))
-            stack.extend((arg, False) for arg in node.args if arg not in done)
-    return list(done)
-
-
-def depends_on(nodes: Iterable[Any], symbol: Any) -> set[Any]:
-    """Those of the nodes, given in postorder, in which the symbol occurs."""
-    found: set[Any] = set()
-    for node in nodes:
-        if node == symbol or any(arg in found for arg in node.args):
-            found.add(node)
-    return found
+    return dag(roots).nodes
 
 
 # sympy.cse walks the tree to find the symbols; so many nodes take it half a second.
@@ -86,20 +67,19 @@ def count_operations(*exprs: Any, cse: bool = True) -> OperationCount:
         cse: whether to eliminate common subexpressions too, which is slower; by ``sympy.cse`` up
             to ``SYMPY_CSE_NODES`` nodes of the tree.
     """
-    nodes = postorder(exprs)
-    tree: dict[Any, int] = {}
-    size: dict[Any, int] = {}
-    for node in nodes:
-        tree[node] = operations(node) + sum(tree[arg] for arg in node.args)
-        size[node] = 1 + sum(size[arg] for arg in node.args)
-    tree_nodes = sum(size[e] for e in exprs)
+    graph = dag(exprs)
+    tree: list[int] = []
+    for node, places in zip(graph.nodes, graph.args, strict=True):
+        tree.append(operations(node) + sum([tree[p] for p in places]))
+    sizes = graph.tree_sizes()
+    tree_nodes = sum([sizes[r] for r in graph.roots])
     by_sympy = cse and tree_nodes <= SYMPY_CSE_NODES
     return OperationCount(
-        tree=sum(tree[e] for e in exprs),
-        dag=sum(operations(node) for node in nodes),
+        tree=sum([tree[r] for r in graph.roots]),
+        dag=sum(map(operations, graph.nodes)),
         cse=_hash_consed(exprs) if cse else None,
         sympy_cse=sum(map(operations, _after_cse(exprs))) if by_sympy else None,
-        nodes=len(nodes),
+        nodes=len(graph.nodes),
         tree_nodes=tree_nodes,
     )
 

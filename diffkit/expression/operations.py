@@ -255,27 +255,22 @@ def add_expressions(graph: OperationGraph, exprs: Iterable[Any]) -> list[Any]:
     nested least to the one that is nested most, and numbers last: of a nested expression, longer
     chains then go on from shorter ones.
     """
-    import sympy
+    from .dag import dag
 
-    from .graph import postorder
-
-    exprs = list(exprs)
-    nodes = postorder(exprs)
-    height: dict[Any, int] = {}
-    names = _names()
-    value: dict[Any, Any] = {}
-    for node in nodes:
-        height[node] = 1 + max((height[arg] for arg in node.args), default=0)
-        if not node.args:
-            value[node] = _leaf_value(graph, node)
+    given = dag(exprs)
+    heights, names = given.depths(), _names()
+    value: list[Any] = []
+    for node, args in zip(given.nodes, given.args, strict=True):
+        if not args:
+            value.append(_leaf_value(graph, node))
         elif node.is_Add or node.is_Mul:
             name = "add" if node.is_Add else "multiply"
-            chain = sorted(node.args, key=lambda a: (a.is_Number, height[a]))
-            value[node] = graph.chain(name, [value[arg] for arg in chain])
+            chain = sorted(args, key=lambda k: (given.nodes[k].is_Number, heights[k]))
+            value.append(graph.chain(name, [value[k] for k in chain]))
         else:
             name = "power" if node.is_Pow else names.get(node.func, node.func.__name__)
-            value[node] = graph.apply(name, *[value[arg] for arg in node.args])
-    return [value[sympy.sympify(e)] for e in exprs]
+            value.append(graph.apply(name, *[value[k] for k in args]))
+    return [value[r] for r in given.roots]
 
 
 def _leaf_value(graph: OperationGraph, node: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._backends.stencils import Stencil, stencil
+from ..errors import UnsupportedError
 from .error import error
 from .fit import slope
 from .steps import UNIT_ROUNDOFF, StepCurve
@@ -71,13 +72,19 @@ def local(f: Callable[..., Any], x: float, size: float | None = None, orders: in
         x: the point; the double is taken as the exact number it is.
         size: the largest number that is rounded on the way to f(x); by default f(x).
         orders: how many derivatives.
+
+    Raises:
+        UnsupportedError: the function's expression is too large.
     """
     import mpmath
     import sympy
 
+    from ..expression import is_small
     from ..tape.tape import trace
 
     expr, symbol, found = trace(f, x).to_sympy(), sympy.Symbol("x"), []
+    if not is_small(expr):  # all that follows walks the tree
+        raise UnsupportedError("the function is too large for its Taylor series by SymPy")
     (own,) = expr.free_symbols
     expr = expr.xreplace({own: symbol})
     with mpmath.workdps(_DIGITS):

@@ -234,12 +234,9 @@ def unevaluated_derivatives(tape: Tape, symbols: Sequence[Any]) -> list[Any]:
     Raises:
         UnsupportedError: an operation has no SymPy form, or SymPy no derivative for it.
     """
-    import sympy
-
     graph = OperationGraph(in_sympys_terms=True)
     results = to_expressions(add_tape(graph, tape, "x"), symbols)
-    with sympy.evaluate(False):
-        return [d for s in symbols for d in differentiate(results, s)]
+    return [d for s in symbols for d in differentiate(results, s, evaluate=False)]
 
 
 def unevaluated_adjoints(tape: Tape, symbols: Sequence[Any]) -> list[Any]:

@@ -171,10 +171,15 @@ def _sinc_derivative(x, k):
     return (math.pi**k * s).reshape(np.shape(x))[()]
 
 
+def _sinc_form(sp, x, k):
+    z = sp.Dummy()
+    return sp.diff(sp.sin(sp.pi * z) / (sp.pi * z), z, int(k)).xreplace({z: x})
+
+
 sinc_derivative: Primitive = elementwise(
     _sinc_derivative,
     lambda t, y, x, k: t * sinc_derivative(x, k + 1),
-    sympy=lambda sp, x, k: sp.diff(sp.sin(sp.pi * x) / (sp.pi * x), x, k),
+    sympy=_sinc_form,
     ball=balls.sinc_derivative,
 )
 elementwise(

@@ -16,7 +16,7 @@ from ..rules import Primitive
 from .record import record
 from .recording import CONSTANT, GUARD, Recording, numeric, plain
 from .sweeps import ZERO, filled, forward_sweep, reverse_sweep
-from .symbols import symbols_for, to_sympy
+from .symbols import number, symbols_for
 
 
 @dataclass(frozen=True)
@@ -93,17 +93,36 @@ class Tape:
                 )
         return values[self.output] if self.output >= 0 else self.value
 
-    def to_sympy(self) -> Any:
+    def to_sympy(self, conditions: bool = False, evaluate: bool = True) -> Any:
         """The result as a SymPy expression, or an object array of them, for the branch taken.
+
+        Symbols are x, or x1, x2, ... for the elements of a vector and x1_1, x1_2, ... for those
+        of a matrix; where there are several inputs they are called x1, x2, ... and an element
+        x1_1. The expression of ``tape.gradient()`` is reverse mode with symbols for numbers.
+
+        Args:
+            conditions: return the pair of the result and the conditions of the branch as well: a
+                list of SymPy relations, all of which hold where the function takes it.
+            evaluate: have SymPy evaluate sums and products as they are made: they are flattened
+                and sorted, and numbers distributed over sums. That reads well, but loses what
+                subexpressions share, so that deep programs grow. Otherwise there is a node or two
+                for each recorded operation, which is what bounds the size of a gradient by a
+                small multiple of that of the function.
 
         Raises:
             UnsupportedError: a recorded operation has no SymPy form.
         """
-        if self.output < 0:
-            return np.asarray(self.value, dtype=object)[()]
+        from ..expression.reading import read  # late, and the one look upward: it loads SymPy
+
         names = ["x"] if len(self.inputs) == 1 else [f"x{k + 1}" for k in range(len(self.inputs))]
-        symbols = [symbols_for(v, n) for v, n in zip(self.inputs, names, strict=True)]
-        return to_sympy(self.rows, symbols, self.output)[0]
+        several = len(self.inputs) > 1
+        symbols = [
+            symbols_for(v, f"{n}_" if several and np.ndim(v) else n)
+            for v, n in zip(self.inputs, names, strict=True)
+        ]
+        reading = read(self.rows, symbols, self.output, evaluate)
+        result = reading.result if self.output >= 0 else np.frompyfunc(number, 1, 1)(self.value)
+        return (result, reading.conditions) if conditions else result
 
     def to_source(self, name: str = "f") -> str:
         """The recorded operations as the source of a plain NumPy function.
