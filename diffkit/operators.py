@@ -402,7 +402,7 @@ def prepare(
     active = {0 if k % count == 0 else k % count + vectors for k in positions if count > 0}
     return Prepared(
         derivative,
-        derivative if chosen.composable else None,
+        derivative if chosen.replayable else None,
         (x, *args) if args or not vectors else None,
         active | ({1} if vectors else set()),
         with_value=operator is value_and,

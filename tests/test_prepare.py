@@ -115,17 +115,40 @@ def test_every_problem_of_the_catalogue(name: str) -> None:
             same(outcome(prepared, point), want)
 
 
-@pytest.mark.parametrize("backend", [b for b in dk.backends() if b not in ("reverse", "forward")])
-def test_other_backends_are_called_anew(backend: str) -> None:
-    if not getattr(dk.backends()[backend], "available", True):
-        return
+@pytest.mark.parametrize("backend", ["finite_difference", "complex_step"])
+def test_black_box_methods_are_called_anew(backend: str) -> None:
     f, args = (lambda x, a: np.exp(a * x) / x), (1.3, 0.5)
     want = outcome(lambda: dk.derivative(f, 1.7, 0.5, backend=backend))
-    prepared = outcome(lambda: dk.prepare(dk.derivative, f, *args, backend=backend))
-    if not isinstance(prepared, type):
-        assert prepared.plan.name == "eager"
-        assert prepared.plan.reason
-        same(outcome(prepared, 1.7, 0.5), want)
+    prepared = dk.prepare(dk.derivative, f, *args, backend=backend)
+    assert prepared.plan.name == "eager"
+    assert "calls the function itself" in prepared.plan.reason
+    same(outcome(prepared, 1.7, 0.5), want)
+
+
+def _branches(x: Any) -> Any:
+    return x * x if x > 0 else np.sin(x)
+
+
+def _griewank(x: Any) -> Any:
+    ratio, growth = x[0] / x[1], np.exp(x[1])
+    return (np.sin(ratio) + ratio - growth) * (ratio - growth)
+
+
+SYMBOLIC = [
+    (dk.derivative, _branches, 1.0, -2.0),
+    (dk.second_derivative, _branches, 2.0, 3.0),
+    (dk.gradient, _griewank, np.array([1.5, 0.5]), np.array([0.3, 2.5])),
+    (dk.hessian, _griewank, np.array([1.5, 0.5]), np.array([0.3, 2.5])),
+    (dk.derivative, np.tanh, np.linspace(0, 1, 5), np.linspace(1, 2, 5)),
+]
+
+
+@pytest.mark.parametrize("operator, f, x, elsewhere", SYMBOLIC)
+def test_symbolic_derivatives_are_made_once(operator: Any, f: Any, x: Any, elsewhere: Any) -> None:
+    prepared = dk.prepare(operator, f, x, backend="symbolic")
+    assert prepared.plan.name != "eager"
+    same(prepared(elsewhere), operator(f, elsewhere, backend="symbolic"))
+    assert prepared.recordings == (2 if f is _branches and elsewhere < 0 else 1)
 
 
 NESTS: list[tuple[Any, Any, Any]] = [

@@ -46,6 +46,9 @@ class Backend:
             the derivative then one as well. Other backends are given such a point as one vector.
         composable: whether functions that use this backend can be differentiated by it again;
             second-order operators are derived only then.
+        replayable: whether a derivative that is computed on tracers, and thereby recorded, can be
+            replayed at other points; ``diffkit.prepare`` then does so. Backends that decide by the
+            values of f how to go on, or call f in secret, must say no.
         exact: whether derivatives are right up to rounding; false where there is a truncation
             error as well. ``diffkit.testing`` expects accuracy accordingly.
     """
@@ -54,6 +57,7 @@ class Backend:
     description: str = ""
     nests: bool = False
     composable: bool = False
+    replayable: bool = False
     exact: bool = True
 
     # The two hooks

@@ -18,6 +18,7 @@ class Forward(Backend):
     name = "forward"
     description = "forward-mode automatic differentiation: tangents pushed along the tape"
     composable = True
+    replayable = True
 
     def pushforward(self, f: Function, x: Point) -> tuple[Value, Linear]:
         rows, y, k = record(f, [x])

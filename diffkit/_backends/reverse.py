@@ -43,6 +43,7 @@ class Reverse(Backend):
     description = "tape-based reverse-mode automatic differentiation"
     nests = True
     composable = True
+    replayable = True
 
     def pullback(self, f: Function, x: Point) -> tuple[Value, Linear]:
         inputs, rows, y, k = _record(f, x)

@@ -63,6 +63,7 @@ class Symbolic(Backend):
     nodes: int = 1_000_000
 
     name = "symbolic"
+    replayable = True
     description = "SymPy expressions of the recorded function, differentiated and evaluated"
 
     def __post_init__(self) -> None:
