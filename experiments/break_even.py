@@ -111,7 +111,7 @@ EXPERIMENT = Experiment(
     claims=(
         Claim("Replaying the reverse sweep is faster than recording it anew, everywhere.", faster),
         Claim(
-            "Forward mode, reverse mode and the symbolic derivative have paid after at most 200 calls.",
+            "Forward, reverse and symbolic derivatives have paid after at most 200 calls.",
             pays,
         ),
         Claim("Finite differences and the complex step have nothing to prepare.", nothing_saved),

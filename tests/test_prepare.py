@@ -143,7 +143,7 @@ SYMBOLIC = [
 ]
 
 
-@pytest.mark.parametrize("operator, f, x, elsewhere", SYMBOLIC)
+@pytest.mark.parametrize(("operator", "f", "x", "elsewhere"), SYMBOLIC)
 def test_symbolic_derivatives_are_made_once(operator: Any, f: Any, x: Any, elsewhere: Any) -> None:
     prepared = dk.prepare(operator, f, x, backend="symbolic")
     assert prepared.plan.name != "eager"
