@@ -167,9 +167,33 @@ NESTS: list[tuple[Any, Any, Any]] = [
 
 @pytest.mark.parametrize(("f", "x", "y"), NESTS)
 def test_nests(f: Any, x: Any, y: Any) -> None:
+    """The same, and another structure of as many leaves."""
     prepared = dk.prepare(dk.value_and_gradient, f, x)
     same(replays(prepared, y), dk.value_and_gradient(f, y))
     same(prepared(x), dk.value_and_gradient(f, x))
+    total = lambda p: sum(np.sum(v) * k for k, v in enumerate(parts(p), 1))  # noqa: E731
+    prepared = dk.prepare(dk.gradient, total, x)
+    for other in (
+        [1.0, 2.0],
+        (1.0, 2.0),
+        {"a": 1.0, "b": 2.0},
+        {"a": 1.0, "c": 2.0},
+        (1.0, [2.0]),
+        x,
+    ):
+        same(prepared(other), dk.gradient(total, other))
+
+
+def parts(p: Any) -> list[Any]:
+    if isinstance(p, dict):
+        return [v for k in sorted(p) for v in parts(p[k])]
+    return (
+        [v for q in p for v in parts(q)]
+        if isinstance(p, (list, tuple))
+        else []
+        if p is None
+        else [p]
+    )
 
 
 @pytest.mark.parametrize("argnums", [0, 1, -1, (0, 1), (2, 0), (-1, 1)])
@@ -252,6 +276,14 @@ def test_layouts_dtypes_and_shapes(k: int) -> None:
             for shift in (0, 1):
                 y = x + x.dtype.type(shift) if x.strides == (x + 1).strides else x
                 same(outcome(prepared, y), outcome(lambda o=operator, y=y: o(f, y)))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.complex128, ">f8", np.float64])
+@pytest.mark.parametrize("f", [lambda x: x[::-1], lambda x: np.concatenate([x, x[:1]]), np.copy])
+def test_functions_that_only_move_elements_keep_the_dtype(f: Any, dtype: Any) -> None:
+    x, v = X.astype(dtype), (X * 2).astype(dtype)
+    prepared = dk.prepare(dk.value_and_jvp, f, x, v)
+    same(replays(prepared, v, x), dk.value_and_jvp(f, v, x))
 
 
 @pytest.mark.parametrize("plan", [None, "arrays"])
@@ -601,23 +633,25 @@ def warned(call: Any, *arguments: Any) -> tuple[Any, set[str]]:
     return y, {str(w.message) for w in found}
 
 
-@pytest.mark.parametrize("n", [20, 1 << 17])
-def test_a_replay_warns_of_nothing_by_itself(n: int) -> None:
+@pytest.mark.parametrize("state", ["warn", "raise"])
+def test_a_replay_warns_of_nothing_by_itself(state: str) -> None:
     """Neither of a sum that overflows in a check, nor of what stands behind a guard."""
 
     def guarded(x):
         y = x * 2.0
         return np.sum(np.log(x) + y) if y[0] > 0 else np.sum(y)
 
-    with warnings.catch_warnings():
+    huge = np.full(20, 1e308)
+    summed = lambda x: sum(v / 1e300 for v in x)  # noqa: E731
+    with warnings.catch_warnings(), np.errstate(all=state):
         warnings.simplefilter("error")
-        huge = np.full(n, 1e308)
-        f = lambda x: np.sum(x / 1e300)  # noqa: E731
-        for state in ("warn", "raise"):
-            with np.errstate(all=state):
-                for g, start, point in ((f, huge / 2, huge), (guarded, np.ones(n), -np.ones(n))):
-                    prepared = dk.prepare(dk.gradient, g, start)
-                    same(prepared(point), dk.gradient(g, point))
+        for f, start, point in (
+            (summed, huge / 2, huge),
+            (guarded, np.ones(20), -np.ones(20)),
+            (guarded, np.ones(1 << 17), -np.ones(1 << 17)),
+        ):
+            prepared = dk.prepare(dk.gradient, f, start)
+            same(prepared(point), dk.gradient(f, point))
 
 
 def test_points_outside_the_domain_between_good_ones() -> None:
@@ -672,6 +706,15 @@ def test_a_batch_gives_what_each_point_gives() -> None:
             parts = list(zip(*want, strict=True)) if isinstance(want[0], tuple) else [want]
             stacked = [np.stack(p) for p in parts]
             same(prepared.batch(points[:m]), tuple(stacked) if len(parts) > 1 else stacked[0])
+
+
+def test_a_batch_gives_a_primitive_of_ones_own_one_point_at_a_time() -> None:
+    """What it does to an array of points is not what it does to each."""
+    made = dk.primitive(lambda x: x * np.max(np.abs(x)))
+    made.defvjp(lambda g, y, x: g * 2 * np.abs(x))
+    points = np.array([1.0, -2.0, 3.0])
+    prepared = dk.prepare(dk.value_and_derivative, made, 1.0, plan="source")
+    same(prepared.batch(points), (points * np.abs(points), 2 * np.abs(points)))
 
 
 def test_a_batch_of_nests_and_with_arguments() -> None:

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..recording import numeric
 from .arrays import ArrayProgram, MissedBranch
+from .program import is_complex
 from .scalars import ScalarProgram
 from .signature import Leaf, Signature, same, taken_apart, unflatten
 from .source import SELECTIONS, WITHOUT_FLOATS, on_numbers, statements
@@ -55,8 +56,8 @@ class _Writer:
         self.bound: dict[str, Any] = {
             "MISS": MISS, "ndarray": np.ndarray, "float64": np.float64, "numeric": numeric,
             "same": same, "total": np.add.reduce, "array": np.array,
-            "empty": np.empty, "errstate": np.errstate, "unflatten": unflatten,
-            "MissedBranch": MissedBranch, "unchanged": unchanged,
+            "empty": np.empty, "unflatten": unflatten, "MissedBranch": MissedBranch,
+            "unchanged": unchanged,
         }  # fmt: skip
         self.inputs: list[tuple[str, Leaf]] = []
         self.parameters = [f"a{k}" for k in range(len(signature.arguments))]
@@ -271,6 +272,12 @@ def _flat(values: Sequence[Any]) -> Any:
     return np.concatenate([np.ravel(v) for v in values])
 
 
+def _term(name: str, leaf: Leaf) -> str:
+    """A number that is finite where all elements are; of Python's, which do not warn."""
+    kind = "complex" if is_complex(leaf.value) else "float"
+    return f"{kind}(total({name}, None))" if leaf.kind is np.ndarray else f"{kind}({name})"
+
+
 def from_arrays(
     program: ArrayProgram, signature: Signature, results: Results, unchanged: Any
 ) -> Callable[..., Any]:
@@ -280,19 +287,10 @@ def from_arrays(
     writer.bound["run"] = program
     names = [name for name, _ in writer.inputs]
     made = [f"r{k}" for k in range(len(results.leaves))]
-    # What there is to warn of is for the backend to say, which is asked again then.
-    writer.lines.append("with errstate(all='ignore'):")
-    writer.lines.append(f"    {', '.join(made)}, = run(({', '.join(names)},))")
+    writer.lines.append(f"{', '.join(made)}, = run(({', '.join(names)},))")
     recorded = [program.program.nodes[k].value for k in program.program.outputs]
-    arrays = [name for name, leaf in writer.inputs if leaf.kind is np.ndarray]
-    numbers = [name for name, leaf in writer.inputs if leaf.kind is not np.ndarray]
-    for name, leaf in zip(made, results.leaves, strict=True):
-        (arrays if leaf.kind is np.ndarray else numbers).append(name)
-    terms = [*numbers, *[f"total({name}, None)" for name in arrays]]
-    if terms:
-        writer.lines.append(f"    s = {' + '.join(terms)}")
-        writer.lines.append("    finite = s - s == 0.0")
-        writer._miss("not finite")
+    checked = [*writer.inputs, *zip(made, results.leaves, strict=True)]
+    writer.require_finite([_term(name, leaf) for name, leaf in checked])
     writer.lines += [
         f"r{k} = {writer._bind(leaf.kind)}(r{k})" for k, leaf in enumerate(results.leaves)
         if leaf.kind is not np.ndarray and leaf.kind is not type(recorded[k])

@@ -41,6 +41,7 @@ def difference(a: Any, b: Any, ulps: int = 0) -> str:
     if np.array_equal(x, y, equal_nan=True):
         return ""
     unit = np.finfo(x.dtype).eps * max(1, ulps)
-    if ulps and np.allclose(x, y, rtol=unit, atol=unit * max(1, np.max(np.abs(y))), equal_nan=True):
+    scale = np.max(np.abs(y), initial=1.0, where=np.isfinite(y))
+    if ulps and np.allclose(x, y, rtol=unit, atol=unit * scale, equal_nan=True):
         return ""
     return f"{x!r} is not {y!r}"

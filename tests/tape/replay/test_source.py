@@ -107,10 +107,9 @@ def test_a_literal_is_the_number(value: Any) -> None:
     assert type(read) is type(value)
     assert read == value or (read != read and value != value)
     assert math.copysign(1, read) == math.copysign(1, value) or value != value
-    if value == value:
-        assert eval(f"2.0 ** {literal(value)}" if -9 < value < 9 else "1", {"inf": math.inf}) == (
-            2.0**value if -9 < value < 9 else 1
-        )
+    if -9 < value < 9:
+        assert eval(f"{literal(value)} ** 2") == value**2
+        assert eval(f"2.0 ** {literal(value)}") == 2.0**value
 
 
 @pytest.mark.parametrize(
