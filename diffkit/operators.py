@@ -91,7 +91,10 @@ class _Call:
     def number(self, value: Any) -> Any:
         """Scalars as Python floats where x is one, as NumPy scalars where x is of NumPy."""
         kind = type(value)
-        if kind is float or kind is np.float64 or (kind is np.ndarray and not value.ndim):
+        if kind is np.ndarray and not value.ndim:
+            value = value[()]
+            kind = type(value)
+        if kind is float or kind is np.float64:
             active = type(self.active)
             return float(value) if active is float or active is int else np.float64(value)
         if kind is np.ndarray and not value.flags.writeable:  # a number that was broadcast

@@ -343,3 +343,7 @@ def test_a_function_keeps_its_name_and_is_taken_as_it_is() -> None:
     assert f.name == "energy"
     assert dk.function(f) is f
     assert f(VECTOR) == energy(VECTOR)
+
+
+def test_the_jacobian_of_a_complex_number_keeps_its_imaginary_part() -> None:
+    assert dk.jacobian(lambda z: z * z, 1j) == 2j
