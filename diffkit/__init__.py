@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ._compare import Comparison, compare
     from ._function import Function, function
     from ._problems import problems
+    from ._trace import Trace, trace
     from ._verdict import Verdict
     from .measure.reference import Reference, reference
     from .measure.swell import Swell, swell
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
         vjp,
     )
     from .tape.custom import checkpoint, primitive
-    from .tape.tape import Tape, trace
+    from .tape.tape import Tape
 
 __version__ = "0.1.0"
 
@@ -60,6 +61,7 @@ _HOME = {
     "Swell": "measure.swell",
     "Symbolic": "_backends.symbolic",
     "Tape": "tape.tape",
+    "Trace": "_trace",
     "Verdict": "_verdict",
     "backends": "_backends",
     "check_gradient": "_check",
@@ -78,7 +80,7 @@ _HOME = {
     "reference": "measure.reference",
     "second_derivative": "operators",
     "swell": "measure.swell",
-    "trace": "tape.tape",
+    "trace": "_trace",
     "value_and_derivative": "operators",
     "value_and_gradient": "operators",
     "value_and_hessian": "operators",
@@ -120,6 +122,7 @@ __all__ = [
     "Swell",
     "Symbolic",
     "Tape",
+    "Trace",
     "Verdict",
     "backends",
     "check_gradient",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from diffkit._escape import terminal
+from diffkit.commands.trace import trace
 from diffkit.errors import DiffkitError, ExperimentError, ExpressionError, PointError
 
 if TYPE_CHECKING:
@@ -185,6 +186,9 @@ def compare(
         click.echo(_json(found.to_dict()))
     else:
         _console().print(found)
+
+
+cli.add_command(trace)
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from keyword import iskeyword
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -59,6 +59,14 @@ class Tape:
     output: int
     value: Any
     name: str = "f"
+
+    @classmethod
+    def record(
+        cls, f: Callable[..., Any], inputs: tuple[Any, ...], name: str = "f", **more: Any
+    ) -> Self:
+        """Record f of several inputs; ``more`` are attributes of a class made from this one."""
+        rows, y, k = record(f, inputs, complete=True)
+        return cls(f, inputs, rows, k, y, name, **more)
 
     def __len__(self) -> int:
         """The number of operations; inputs and recorded branches do not count."""
@@ -142,7 +150,7 @@ class Tape:
         inputs = ["x"] if len(self.inputs) == 1 else [f"x{k + 1}" for k in range(len(self.inputs))]
         return listing(program(self.rows, [self.value], [self.output]), name, inputs)
 
-    def gradient(self) -> Tape:
+    def gradient(self) -> Self:
         """The tape of the gradient: the reverse sweep, recorded like any other function.
 
         It computes the cotangent of the first input for a cotangent of ones.
@@ -154,9 +162,9 @@ class Tape:
             adjoint = reverse_sweep(rows, len(inputs), k, seed)[0] if k >= 0 else ZERO
             return filled(adjoint, inputs[0])
 
-        return trace_inputs(gradient, self.inputs, f"gradient of {self.name}")
+        return self.record(gradient, self.inputs, f"gradient of {self.name}")
 
-    def tangent(self) -> Tape:
+    def tangent(self) -> Self:
         """The tape of the directional derivative: a forward sweep, recorded.
 
         It takes the inputs and then a tangent for each of them.
@@ -168,24 +176,7 @@ class Tape:
             return filled(forward_sweep(rows, values[n:], k) if k >= 0 else ZERO, y)
 
         ones = tuple(np.ones_like(v)[()] if np.ndim(v) else 1.0 for v in self.inputs)
-        return trace_inputs(tangent, self.inputs + ones, f"tangent of {self.name}")
-
-    def table(self) -> Any:
-        """The evaluation trace as a table for the terminal."""
-        from rich.table import Table
-        from rich.text import Text
-
-        title = Text(terminal(f"evaluation trace of {self.name}"))
-        table = Table("row", "operation", "value", title=title)
-        for k, value in enumerate(self.inputs):
-            table.add_row(f"v{k}", "input", _short(value))
-        for op in self.operations:
-            shown = [
-                f"v{p}" if p >= 0 else _short(a) for p, a in zip(op.parents, op.args, strict=True)
-            ]
-            table.add_row(f"v{op.index}", f"{op.primitive.name}({', '.join(shown)})",
-                          _short(op.value))  # fmt: skip
-        return table
+        return self.record(tangent, self.inputs + ones, f"tangent of {self.name}")
 
     def __repr__(self) -> str:
         return f"<Tape of {terminal(self.name)}: {len(self.inputs)} inputs, {len(self)} operations>"
@@ -204,8 +195,7 @@ def _operations(rows: Recording, inputs: int) -> Iterator[Operation]:
 
 def trace_inputs(f: Callable[..., Any], inputs: tuple[Any, ...], name: str) -> Tape:
     """Record f of several inputs."""
-    rows, y, k = record(f, inputs, complete=True)
-    return Tape(f, inputs, rows, k, y, name)
+    return Tape.record(f, inputs, name)
 
 
 def trace(f: Callable[..., Any], x: Any, *args: Any) -> Tape:
@@ -221,10 +211,3 @@ def trace(f: Callable[..., Any], x: Any, *args: Any) -> Tape:
     """
     name = getattr(f, "__name__", "f")
     return trace_inputs(lambda t: f(t, *args), (numeric(x),), name)
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    text = np.array2string(np.asarray(value), precision=4, threshold=6).replace("\n", "")
-    return text if len(text) <= 40 else text[:37] + "..."
