@@ -164,6 +164,10 @@ class OutputError(DiffkitError, OSError):
     """A report could not be written."""
 
 
+class StoreError(OutputError):
+    """A store of results is in use, damaged, of another version, or cannot be written to."""
+
+
 class ExperimentError(DiffkitError):
     """The code of an experiment is at fault: its file, its cells or its figures."""
 

@@ -62,6 +62,7 @@ EXPERIMENT = Experiment(
     question=__doc__,
     cells=cells,
     measure=measure,
+    methods=("finite_difference",),
     figures=bias_charts.figures,
     claims=(
         Claim(

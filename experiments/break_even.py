@@ -107,6 +107,7 @@ EXPERIMENT = Experiment(
     question=__doc__,
     cells=cells,
     measure=measure,
+    timed=True,
     figures=figures,
     claims=(
         Claim("Replaying the reverse sweep is faster than recording it anew, everywhere.", faster),

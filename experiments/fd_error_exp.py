@@ -81,6 +81,7 @@ EXPERIMENT = Experiment(
     question=__doc__,
     cells=cells,
     measure=measure,
+    methods=("finite_difference",),
     figures=figures,
     claims=(
         Claim(

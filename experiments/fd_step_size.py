@@ -82,6 +82,7 @@ EXPERIMENT = Experiment(
     question=__doc__,
     cells=cells,
     measure=measure,
+    methods=("finite_difference", "complex_step"),
     figures=figures,
     claims=step_panels.claims(panels, complex_errors, SCALES),
     reproduce="""import numpy as np\nimport diffkit as dk\n

@@ -111,6 +111,7 @@ EXPERIMENT = Experiment(
     question=__doc__,
     cells=cells,
     measure=measure,
+    timed=True,
     figures=figures,
     claims=(
         Claim(

@@ -127,18 +127,164 @@ def test_an_output_path_that_is_a_file_is_refused_before_computing(
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_an_interrupt_keeps_the_report_before_it(experiments: Path, tmp_path: Path) -> None:
+INTERRUPTING = """
+import os, pathlib, signal, time
+from diffkit.runner import Experiment
+
+def measure(n):
+    (here / f"measured-{n}").open("a").write("x")
+    if n == 3 and not (here / "again").exists():
+        os.kill(os.getppid(), signal.SIGINT)  # Ctrl-C
+        time.sleep(600)
+    return {"square": n * n}
+
+here = pathlib.Path(__file__).parent
+EXPERIMENT = Experiment(name="good", title="", question="", measure=measure,
+                        cells=lambda: [{"n": n} for n in range(6)])
+"""
+
+
+def test_ctrl_c_keeps_what_is_finished_and_the_report_before(
+    experiments: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     invoke("run", "good", "--out", out)
     before = (out / "good" / "results.json").read_bytes()
-    (experiments / "good.py").write_text(
-        "def stop(n):\n    raise KeyboardInterrupt\n" + GOOD.replace("lambda n: {", "stop or {")
-    )
-    result = invoke("run", "good", "--out", out)
+    (experiments / "good.py").write_text(INTERRUPTING)
+    result = invoke("run", "good", "--out", out, "--jobs", 1)
     assert result.exit_code == 130
-    assert result.stderr.startswith("interrupted")
+    kept, last = result.stderr.splitlines()
+    assert kept.startswith("note: 3 of 6 cells of good are kept in ")
+    assert kept.endswith("the same command goes on from there")
+    assert last.startswith("interrupted")
     assert (out / "good" / "results.json").read_bytes() == before
-    assert sorted(path.name for path in out.iterdir()) == ["good", "index.html"]
+    assert sorted(path.name for path in out.iterdir()) == ["good", "good.sqlite", "index.html"]
+
+    (experiments / "again").touch()
+    result = invoke("run", "good", "--out", out, "--json")
+    assert json.loads(result.stdout)[0]["measured"] == 3
+    found = json.loads((out / "good" / "results.json").read_text())
+    assert [row["square"] for row in found["rows"]] == [0, 1, 4, 9, 16, 25]
+    times = {n: len((experiments / f"measured-{n}").read_text()) for n in range(6)}
+    assert times == {0: 1, 1: 1, 2: 1, 3: 2, 4: 1, 5: 1}
+
+
+def test_a_second_run_measures_nothing_and_gives_the_same_table(
+    experiments: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    counts, tables = [], []
+    for _ in range(2):
+        counts.append(json.loads(invoke("run", "--out", out, "--json").stdout)[0]["measured"])
+        tables.append((out / "good" / "results.csv").read_bytes())
+    assert counts == [3, 0]
+    assert tables[0] == tables[1]
+    assert "3 cells were known" in invoke("run", "--out", out).stdout
+    assert "Results from earlier runs" in (out / "good" / "index.html").read_text()
+
+
+def test_a_changed_file_is_measured_again_and_a_declared_version_is_not(
+    experiments: Path, tmp_path: Path
+) -> None:
+    def measured(text: str) -> int:
+        (experiments / "good.py").write_text(text)
+        outcome = json.loads(invoke("run", "--out", tmp_path / "out", "--json").stdout)[0]
+        return int(outcome["measured"])
+
+    assert [measured(GOOD), measured(GOOD + "# more"), measured(GOOD)] == [3, 3, 0]
+    declared = GOOD.replace('title="A good one"', 'title="A good one", version=1')
+    assert [measured(declared), measured(declared + "# more")] == [3, 0]
+
+
+def test_fresh_starts_over_beside_the_old(experiments: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    invoke("run", "--out", out)
+    before = (out / "good.sqlite").read_bytes()
+    result = invoke("run", "--out", out, "--fresh", "--json")
+    assert json.loads(result.stdout)[0]["measured"] == 3
+    assert "good.before-1.sqlite" in result.stderr
+    assert (out / "good.before-1.sqlite").read_bytes() == before
+    shown = invoke("list", "--out", out).stdout
+    assert "good.before-1" in shown
+    assert "3 ok; last" in shown
+    assert invoke("results", "good.before-1", "--out", out).exit_code == 0
+
+
+def test_retry_measures_again_what_ended_so(experiments: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    (experiments / "failing.py").write_text(FAILING_CELL)
+    run = ("run", "failing", "--out", out, "--json")
+
+    def measured(*options: str) -> int:
+        return int(json.loads(invoke(*run, *options).stdout)[0]["measured"])
+
+    assert [measured(), measured(), measured("--retry", "timeout")] == [3, 0, 0]
+    assert measured("--retry", "timeout,error") == 1
+    table = invoke("results", "failing", "--out", out, "--attempts", "--format", "csv").stdout
+    assert [line.split(",")[0] for line in table.splitlines()] == ["n", "0", "0", "1", "2"]
+    result = invoke(*run, "--retry", "late")
+    assert result.exit_code == 2
+    assert "'late' is no status; there are ok, unsupported" in result.stderr
+
+
+def test_limits_can_be_given(experiments: Path, tmp_path: Path) -> None:
+    text = GOOD.replace("n * n", "__import__('time').sleep(30)")
+    (experiments / "good.py").write_text(text)
+    result = invoke("run", "--out", tmp_path / "out", "--seconds", 0.2, "--json")
+    assert json.loads(result.stdout)[0]["failed_rows"] == 3
+    rows = json.loads((tmp_path / "out" / "good" / "results.json").read_text())["rows"]
+    assert {(row["status"], row["reason"]) for row in rows} == {
+        ("timeout", "took longer than 0.2 s")
+    }
+
+
+def test_results_of_a_store_are_shown_and_exported(experiments: Path, tmp_path: Path) -> None:
+    out, file = tmp_path / "out", tmp_path / "table.jsonl"
+    (experiments / "failing.py").write_text(FAILING_CELL)
+    invoke("run", "failing", "--out", out)
+    shown = invoke("results", "failing", "--out", out).stdout
+    assert shown.startswith("1 error, 2 ok\n")
+    assert "ZeroDivisionError" in shown
+    summary = json.loads(invoke("results", "failing", "--out", out, "--json").stdout)
+    assert (summary["statuses"], summary["rows"]) == ({"error": 1, "ok": 2}, 3)
+    assert invoke("results", "failing", "--out", out, "--to", file).exit_code == 0
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [(row["n"], row["status"], row["attempt"]) for row in rows] == [
+        (0, "error", 1),
+        (1, "ok", 1),
+        (2, "ok", 1),
+    ]
+
+
+def test_a_store_or_a_format_that_is_not_there_is_named(experiments: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    invoke("run", "--out", out)
+    assert "did you mean 'good'" in one_error_line(invoke("results", "god", "--out", out))
+    path = tmp_path / "none.sqlite"
+    assert "there is no store of results at" in one_error_line(invoke("results", path))
+    unknown = invoke("results", "good", "--out", out, "--to", tmp_path / "table.xls")
+    assert "let it end with .csv, .jsonl or .parquet" in one_error_line(unknown)
+    assert invoke("results", "good", "--out", out, "--format", "parquet").exit_code == 2
+
+
+def test_a_damaged_store_is_listed_as_such_and_recovered_by_a_run(
+    experiments: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    invoke("run", "--out", out)
+    table = (out / "good" / "results.csv").read_bytes()
+    whole = (out / "good.sqlite").read_bytes()
+    damaged = whole[: len(whole) // 2]
+    (out / "good.sqlite").write_bytes(damaged)
+    assert "is damaged" in invoke("list", "--out", out).stdout.replace("\n", " ")
+    assert "is damaged" in one_error_line(invoke("results", "good", "--out", out))
+    result = invoke("run", "--out", out)
+    assert result.exit_code == 0
+    assert "was damaged" in result.stderr
+    assert (out / "good.damaged-1.sqlite").read_bytes() == damaged
+    columns = [line.split(b",")[:3] for line in table.splitlines()]
+    again = (out / "good" / "results.csv").read_bytes()
+    assert [line.split(b",")[:3] for line in again.splitlines()] == columns
 
 
 def test_the_seed_makes_random_results_repeat(experiments: Path, tmp_path: Path) -> None:
@@ -264,7 +410,7 @@ def test_names_are_refused_where_the_problem_has_none() -> None:
 
 
 def test_every_help_teaches_by_example() -> None:
-    for command in ("list", "run", "compare"):
+    for command in ("list", "run", "results", "compare"):
         assert f"\n    diffkit {command}" in invoke(command, "--help").stdout
 
 

@@ -64,7 +64,7 @@ def test_numbers_and_nothing_stay_as_they_are() -> None:
 
 def written(rows: Any) -> list[dict[str, str]]:
     out = StringIO(newline="")
-    store.write_csv(Results.of(rows), out)
+    export.write_csv(Results.of(rows), out)
     return list(csv.DictReader(StringIO(out.getvalue(), newline="")))
 
 

@@ -49,12 +49,15 @@ class Backend:
         replayable: whether a derivative that is computed on tracers, and thereby recorded, can be
             replayed at other points; ``diffkit.prepare`` then does so. Backends that decide by the
             values of f how to go on, or call f in secret, must say no.
+        version: counts up where the numbers that it gives change, so that results which were
+            kept from before are measured again.
         exact: whether derivatives are right up to rounding; false where there is a truncation
             error as well. ``diffkit.testing`` expects accuracy accordingly.
     """
 
     name: str = ""
     description: str = ""
+    version: str = "1"
     nests: bool = False
     composable: bool = False
     replayable: bool = False

@@ -60,6 +60,9 @@ if sys.platform == "win32":
         def arm(self, seconds: float | None, megabytes: float | None, hard: bool) -> None:
             pass
 
+        def arm_time(self, seconds: float | None) -> None:
+            pass
+
         def disarm(self) -> None:
             pass
 
@@ -84,7 +87,7 @@ else:
 
         def arm(self, seconds: float | None, megabytes: float | None, hard: bool) -> None:
             """Arm for one task; None stands for no limit."""
-            self._arm_time(seconds)
+            self.arm_time(seconds)
             if megabytes is None:
                 self._change(resource.RLIMIT_DATA, resource.RLIM_INFINITY)
             else:
@@ -101,7 +104,8 @@ else:
             """Let this process allocate again, to say that it could not."""
             self._change(resource.RLIMIT_DATA, resource.RLIM_INFINITY)
 
-        def _arm_time(self, seconds: float | None) -> None:
+        def arm_time(self, seconds: float | None) -> None:
+            """Let the time begin anew, from the main thread."""
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.signal(signal.SIGXCPU, signal.SIG_DFL)
             if seconds is None:

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
+import json
 import os
 import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from diffkit.guard import backstops, progress, wire
-from diffkit.guard.task import function
+from diffkit.guard.task import function, home
 
 _LONGEST_MESSAGE = 2000  # characters
 
 
 def main(parent: str, preload: str) -> None:
-    """Serve the process numbered ``parent`` after importing ``preload``, names with commas."""
+    """Serve the process numbered ``parent`` after loading ``preload``, names as a JSON list."""
     backstops.die_with_parent(int(parent))
     tasks, replies = _take_over_pipes()
     try:
-        for name in filter(None, preload.split(",")):
-            importlib.import_module(name)
+        for name in json.loads(preload):
+            home(name)
     except BaseException as error:
         replies.send({"failed": _one_line(error)})
         os._exit(1)
@@ -87,7 +88,7 @@ def _serve(tasks: BinaryIO, replies: _Replies) -> None:
 def _run(order: dict[str, Any], limits: backstops.Backstops, replies: _Replies) -> bytes:
     """Run one task and put its reply in a frame, all of it under the limits."""
     number = order["number"]
-    progress.send_through(lambda value: replies.send({"number": number, "progress": value}))
+    progress.send_through(_reporter(order, limits, replies))
     limits.arm(order["seconds"], order["megabytes"], order["hard"])
     try:
         value = function(order["task"])(**order["arguments"])
@@ -105,6 +106,17 @@ def _run(order: dict[str, Any], limits: backstops.Backstops, replies: _Replies) 
         progress.send_through(None)
         with contextlib.suppress(BaseException):
             sys.stdout.flush()
+
+
+def _reporter(
+    order: dict[str, Any], limits: backstops.Backstops, replies: _Replies
+) -> Callable[[Any], None]:
+    def send(value: Any) -> None:
+        replies.send({"number": order["number"], "progress": value})
+        if order["renewed"] and threading.current_thread() is threading.main_thread():
+            limits.arm_time(order["seconds"])
+
+    return send
 
 
 def _named(error: BaseException) -> dict[str, str]:

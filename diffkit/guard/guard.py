@@ -24,7 +24,8 @@ _CANCELLED = Outcome("crashed", reason="cancelled", error="Cancelled")
 class Guard:
     """A place for one task at a time, in a child process of its own.
 
-    preload: modules that the child imports before it takes tasks; this time is no task's.
+    preload: modules, or files by their absolute path, that the child loads before it takes
+        tasks; this time is no task's.
     threads: the number of threads that numerical libraries may start in the child; None leaves
         it to them.
     environment: variables for the child, beside those of this process.
@@ -177,4 +178,5 @@ def _order(task: str, arguments: Mapping[str, Any] | None, limits: Limits) -> di
         "seconds": limits.seconds,
         "megabytes": limits.megabytes,
         "hard": limits.hard,
+        "renewed": limits.renewed,
     }

@@ -6,6 +6,7 @@ PR_SET_PDEATHSIG): started from a thread of a pool, a child would die with that 
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import subprocess
@@ -45,7 +46,7 @@ def launch(
     """Start a child that will say when it is ready. Raises GuardError where none starts."""
     if not sys.executable:
         raise GuardError("sys.executable is empty, so no child process can be started")
-    command = [sys.executable, "-P", "-c", _CHILD, str(os.getpid()), ",".join(preload)]
+    command = [sys.executable, "-P", "-c", _CHILD, str(os.getpid()), json.dumps(list(preload))]
     options = {
         "args": command + [entry for entry in sys.path if isinstance(entry, str)],
         "stdin": subprocess.PIPE,

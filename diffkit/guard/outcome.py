@@ -20,6 +20,8 @@ class Limits:
     megabytes: resident memory of the child (10^6 bytes), with all that it has loaded.
     hard: also let allocations beyond the limit fail inside the task (RLIMIT_DATA, Linux). That
         counts what is reserved, used or not, so that libraries which reserve much need more.
+    renewed: the time begins anew with each report of the task (`diffkit.guard.report`), for a
+        task that is a series of small ones.
 
     Raises GuardError where a limit is not a positive finite number.
     """
@@ -27,6 +29,7 @@ class Limits:
     seconds: float | None = 60.0
     megabytes: float | None = 2000.0
     hard: bool = False
+    renewed: bool = False
 
     def __post_init__(self) -> None:
         for name in ("seconds", "megabytes"):

@@ -22,12 +22,16 @@ def function(name: str) -> Callable[..., Any]:
     is put at the end of the path, so that it can import its neighbours.
     Raises whatever importing raises, and AttributeError where there is no such function.
     """
-    home, _, attribute = name.rpartition(":")
-    module = _from_file(home) if home.endswith(".py") else importlib.import_module(home)
-    found = reduce(getattr, attribute.split("."), module)
+    where, _, attribute = name.rpartition(":")
+    found = reduce(getattr, attribute.split("."), home(where))
     if not callable(found):
         raise TypeError(f"{name} is not a function")
     return found
+
+
+def home(name: str) -> ModuleType:
+    """The module of that name, or the one that the file ``/path/file.py`` makes."""
+    return _from_file(name) if name.endswith(".py") else importlib.import_module(name)
 
 
 def _from_file(path: str) -> ModuleType:

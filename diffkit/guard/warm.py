@@ -83,14 +83,14 @@ class Child:
         self._pipes.send(frame)
         try:
             while not (self._pipes.ended or watch.child_is_gone):
-                reply = self._reply(number, on_report)
+                reply = self._reply(number, on_report, watch)
                 if reply is not None:
                     return self._outcome(reply, watch.elapsed())
                 excess = watch.excess()
                 if excess is not None:
                     return self._stopped(*excess, watch)
                 self._pipes.wait(watch.patience())
-            reply = self._reply(number, on_report)  # it came with the end
+            reply = self._reply(number, on_report, watch)  # it came with the end
         except ProtocolError as error:
             return self._stopped("crashed", f"the task disturbed the guard's pipe: {error}", watch)
         if reply is not None:
@@ -112,7 +112,9 @@ class Child:
             self._pipes.close()
             self._memory.close()
 
-    def _reply(self, number: int, on_report: Callable[[Any], None] | None) -> dict[str, Any] | None:
+    def _reply(
+        self, number: int, on_report: Callable[[Any], None] | None, watch: _Watch
+    ) -> dict[str, Any] | None:
         """The reply to the task of that number if it has come, after passing on what it reports."""
         while (message := self._pipes.receive()) is not None:
             if message.get("number") != number:
@@ -121,6 +123,7 @@ class Child:
                 return message
             if on_report is not None:
                 on_report(message["progress"])
+            watch.renew()
         return None
 
     def _outcome(self, reply: dict[str, Any], seconds: float) -> Outcome:
@@ -173,7 +176,7 @@ class _Watch:
 
     def __init__(self, memory: Resident, limits: Limits) -> None:
         self._memory, self._limits = memory, limits
-        self._start = time.perf_counter()
+        self._start = self._since = time.perf_counter()
         self._next_look = self._start + memory.shortest
         # Its end may not show on the pipes, where a process that it has started holds them.
         self.child_is_gone = False
@@ -181,12 +184,17 @@ class _Watch:
     def elapsed(self) -> float:
         return time.perf_counter() - self._start
 
+    def renew(self) -> None:
+        """The task has reported, with which its time may begin anew."""
+        if self._limits.renewed:
+            self._since = time.perf_counter()
+
     def patience(self) -> float:
         """Seconds until there is something to look at."""
         now = time.perf_counter()
         next_event = self._next_look
         if self._limits.seconds is not None:
-            next_event = min(next_event, self._start + self._limits.seconds)
+            next_event = min(next_event, self._since + self._limits.seconds)
         return max(next_event - now, 0.0)
 
     def excess(self) -> tuple[Status, str] | None:
@@ -199,7 +207,7 @@ class _Watch:
     def lateness(self) -> str | None:
         """What to say where the time is up."""
         seconds = self._limits.seconds
-        late = seconds is not None and self.elapsed() >= seconds
+        late = seconds is not None and time.perf_counter() - self._since >= seconds
         return f"took longer than {seconds:g} s" if late else None
 
     def _look(self) -> tuple[Status, str] | None:

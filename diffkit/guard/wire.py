@@ -22,9 +22,19 @@ class ProtocolError(Exception):
     """What came through the pipe is not a message."""
 
 
+def encode(value: Any) -> str:
+    """``value`` as JSON in ASCII, exactly. Raises TypeError for what cannot travel."""
+    return _encoder.encode(_plain(value))
+
+
+def decode(text: str) -> Any:
+    """The value in a text of `encode`. Raises ValueError where it is none."""
+    return _decoder.decode(text) if '"$' in text else json.loads(text)
+
+
 def frame(message: Mapping[str, Any]) -> bytes:
     """The bytes of a message. Raises TypeError for what cannot travel."""
-    text = _encoder.encode(_plain(message)).encode("ascii")
+    text = encode(message).encode("ascii")
     return _MARK + len(text).to_bytes(8, "big") + text
 
 
@@ -38,7 +48,7 @@ def length(header: bytes | bytearray) -> int:
 def message(body: bytes | bytearray) -> dict[str, Any]:
     """The message in these bytes."""
     try:
-        found = _decoder.decode(body.decode("ascii"))
+        found = decode(body.decode("ascii"))
     except (ValueError, RecursionError) as error:
         raise ProtocolError("a message cannot be read") from error
     if not isinstance(found, dict):

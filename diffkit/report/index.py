@@ -7,8 +7,8 @@ from typing import Any
 
 from diffkit.errors import OutputError
 from diffkit.report.pages import count_outcomes, environment
-from diffkit.runner.results import ERROR
-from diffkit.runner.store import read_documents, write_text
+from diffkit.runner.documents import read_documents, write_text
+from diffkit.runner.results import FAILED
 
 MARKER = '<meta name="generator" content="diffkit">'
 
@@ -49,7 +49,7 @@ def _entry(folder: str, found: dict[str, Any] | None) -> dict[str, Any]:
         "claims": found["claims"],
         "counts": count_outcomes(outcomes),
         "rows": len(found["rows"]),
-        "failed": sum(row.get("status") == ERROR for row in found["rows"]),
+        "failed": sum(row.get("status") in FAILED for row in found["rows"]),
         "started": found["provenance"]["started"],
         "seconds": found["provenance"]["seconds"],
     }

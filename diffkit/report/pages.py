@@ -23,6 +23,7 @@ from diffkit.runner.run import HELD, NOT_HELD, UNCHECKED, Verdict
 
 # The whole table is in results.csv; a page shows what a reader scrolls through.
 SHOWN_ROWS = 40
+SHOWN_FAILURES = 200
 
 # An outcome is told by its mark and its words; the colour only repeats them.
 MARKS = {HELD: "✓", NOT_HELD: "✗", UNCHECKED: "?"}
@@ -66,7 +67,8 @@ def render(
             drawings=script_json([json.loads(f.plotly_figure.to_json()) for f in figures]),
             templates=script_json({scheme: template(scheme) for scheme in ("light", "dark")}),
             plotly=_plotly() if figures else "",
-            failures=_failures(results),
+            failures=_failures(results)[:SHOWN_FAILURES],
+            failed=len(results) - len(results.ok),
             columns=[name for name in results.columns if name != "reason"],
             rows=results.rows[:SHOWN_ROWS],
             total=len(results),
@@ -147,7 +149,9 @@ def span(seconds: float) -> str:
 
 
 def moment(iso: str) -> str:
-    """A time in ISO 8601 to the minute, in UTC."""
+    """A time in ISO 8601 to the minute, in UTC; an empty one is not known."""
+    if not iso:
+        return "at an unknown time"
     return f"{datetime.fromisoformat(iso).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from diffkit.report import index, pages
-from diffkit.runner import store
+from diffkit.runner import documents
 from diffkit.runner.run import Run
 
 
@@ -15,7 +15,7 @@ def check(out: Path, names: Iterable[str]) -> None:
 
     Raises OutputError where they cannot.
     """
-    store.check_output(out, names)
+    documents.check_output(out, names)
     index.check(out)
 
 
@@ -26,8 +26,8 @@ def publish(run: Run, out: Path) -> Path:
     Raises OutputError where the file system refuses.
     """
     target = out / run.experiment.name
-    with store.replacing(target) as folder:
-        store.write_results(run, folder)
+    with documents.replacing(target) as folder:
+        documents.write_results(run, folder)
         pages.write(run.experiment, run.results, run.figures, run.provenance, run.verdicts, folder)
     index.write(out)
     return target / "index.html"

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import ModuleType
 
 from diffkit.errors import ExperimentError, UnknownNameError
+from diffkit.runner.cell import describe
 from diffkit.runner.experiment import Experiment
-from diffkit.runner.run import describe
 
 
 def folder() -> Path:

@@ -81,7 +81,8 @@ class Experiment:
     measure
         ``measure(**cell)`` gives a dict of results, or a list of dicts for several rows.
         A measure with a parameter ``rng`` is given a ``numpy.random.Generator`` that depends
-        only on the seed of the run and the position of the cell.
+        only on the seed of the run and the cell's parameters; repetitions need a parameter that
+        counts them.
     figures
         ``figures(results)`` gives a list of `Figure`.
     claims
@@ -90,6 +91,17 @@ class Experiment:
         The few lines of Python by which a reader gets one of the numbers alone.
     reading
         Sources, one string each; an address in it becomes a link.
+
+    version
+        What is declared of the measure: results are kept from run to run while it stays the
+        same. Without one, any change of the file that defines the experiment counts as a change.
+    methods
+        Backends that every cell uses, by name, so that their versions belong to each cell. A
+        backend that is the value of one of a cell's parameters is seen without this.
+    seconds, megabytes
+        What one cell may use (see `diffkit.guard.Limits`); None stands for no limit.
+    timed
+        Whether the measure takes timings, for which one cell at a time is measured.
 
     In texts, a blank line begins a paragraph and `backticks` mark code.
     Raises ExperimentError where ``name``, which becomes a folder, is not a plain word.
@@ -104,6 +116,13 @@ class Experiment:
     claims: tuple[Claim, ...] = ()
     reproduce: str = ""
     reading: tuple[str, ...] = ()
+    version: str | int | None = None
+    methods: tuple[str, ...] = ()
+    seconds: float | None = 60.0
+    megabytes: float | None = 2000.0
+    timed: bool = False
 
     def __post_init__(self) -> None:
         _require_name("experiment", self.name)
+        if not isinstance(self.methods, tuple):
+            raise ExperimentError(f"methods={self.methods!r}: give a tuple, ({self.methods!r},)")

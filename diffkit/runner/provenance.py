@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -17,7 +19,10 @@ PACKAGES = ("diffkit", "numpy", "sympy", "plotly")
 
 @dataclass(frozen=True)
 class Provenance:
-    """``started`` is UTC in ISO 8601; ``seconds`` is the duration of the whole run."""
+    """``started`` is UTC in ISO 8601; ``seconds`` is the duration of the whole run.
+
+    earlier: the runs that gave the results which this one found in its store.
+    """
 
     started: str
     seconds: float
@@ -27,10 +32,26 @@ class Provenance:
     platform: str
     processor: str
     cpus: int
+    earlier: tuple[Earlier, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """All of it in JSON's terms."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A run that gave some of the results before.
+
+    cells: how many of them.
+    note: what was another then; empty where nothing was.
+    """
+
+    cells: int
+    started: str
+    host: str
+    versions: dict[str, str]
+    note: str
 
 
 @dataclass(frozen=True)
@@ -42,10 +63,34 @@ class Clock:
     started: datetime
     began: float
 
-    def stop(self) -> Provenance:
+    def session(self, engine: Any, limits: Any) -> dict[str, Any]:
+        """What is kept beside the outcomes, in JSON's terms."""
+        return {
+            "started": self._started(),
+            "command": self.command,
+            "seed": self.seed,
+            "host": platform.node(),
+            "versions": versions(),
+            "code": code(),
+            "platform": platform.platform(),
+            "processor": processor(),
+            "cpus": os.cpu_count() or 1,
+            "engine": type(engine).__name__,
+            "slots": engine.slots,
+            "seconds": limits.seconds,
+            "megabytes": limits.megabytes,
+        }
+
+    def earlier(self, sessions: Iterable[tuple[int, dict[str, Any]]]) -> Iterator[Earlier]:
+        """The sessions before this one, given as their cells and what `session` gave."""
+        for cells, session in sessions:
+            started, host = str(session.get("started", "")), str(session.get("host", ""))
+            yield Earlier(cells, started, host, session.get("versions", {}), _note(cells, session))
+
+    def stop(self, earlier: tuple[Earlier, ...] = ()) -> Provenance:
         """The provenance of what ran since the start."""
         return Provenance(
-            started=self.started.isoformat(timespec="seconds"),
+            started=self._started(),
             seconds=time.perf_counter() - self.began,
             seed=self.seed,
             command=self.command,
@@ -53,7 +98,29 @@ class Clock:
             platform=platform.platform(),
             processor=processor(),
             cpus=os.cpu_count() or 1,
+            earlier=earlier,
         )
+
+    def _started(self) -> str:
+        return self.started.isoformat(timespec="seconds")
+
+
+def _note(cells: int, session: dict[str, Any]) -> str:
+    """What has changed since, of all that is not part of a cell's key."""
+    now, then = versions(), session.get("versions", {})
+    changes = [
+        f"{name} {then.get(name)} then, {now[name]} now"
+        for name in now
+        if then.get(name) != now[name]
+    ]
+    if session.get("code") != code():
+        changes.append("the code of diffkit has changed since")
+    if not changes:
+        return ""
+    return (
+        f"{cells} cells were measured on {session.get('started', 'an unknown day')[:10]}: "
+        f"{', '.join(changes)}; --fresh measures them again"
+    )
 
 
 def start(*, command: str, seed: int) -> Clock:
@@ -72,6 +139,16 @@ def version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "not installed"
+
+
+@cache
+def code() -> str:
+    """16 hexadecimal digits of BLAKE2b over all of diffkit's own source."""
+    package = Path(__file__).parents[1]
+    found = hashlib.blake2b(digest_size=8)
+    for path in sorted(package.rglob("*.py")):
+        found.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return found.hexdigest()
 
 
 @cache

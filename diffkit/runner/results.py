@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,24 @@ from numpy.typing import NDArray
 from diffkit._escape import terminal
 from diffkit.errors import NonNumericError, UnknownNameError
 
-OK, UNSUPPORTED, REFUSED, ERROR = "ok", "unsupported", "refused", "error"
+if TYPE_CHECKING:
+    import pandas
+    import polars
 
-# What the runner adds to every row; a cell or a measure cannot use these names.
+OK, UNSUPPORTED, REFUSED, NONFINITE = "ok", "unsupported", "refused", "nonfinite"
+ERROR, TIMEOUT, MEMORY, CRASHED = "error", "timeout", "memory", "crashed"
+
+# What a cell can end with. The first four are results; the others are failures.
+STATUSES = (OK, UNSUPPORTED, REFUSED, NONFINITE, ERROR, TIMEOUT, MEMORY, CRASHED)
+FAILED = (ERROR, TIMEOUT, MEMORY, CRASHED)
+
+# What the runner adds to every row, and what an export from a store adds to that; a cell or a
+# measure cannot use these names.
 BOOKKEEPING = ("status", "reason", "seconds")
+RESERVED = (*BOOKKEEPING, "attempt", "host", "finished")
+
+# What JSON has as it is; floats it has if they are finite.
+_LITERALS = frozenset({str, int, bool, type(None)})
 
 # Python refuses to print integers of more than 4300 digits.
 _LARGEST_INTEGER_BITS = 14_000
@@ -57,6 +71,9 @@ def _printable_integer(value: int) -> int:
 
 def jsonable(value: Any) -> Any:
     """The value in JSON's terms; NaN and the infinities become "NaN", "Infinity", "-Infinity"."""
+    kind = type(value)
+    if kind in _LITERALS or (kind is float and math.isfinite(value)):
+        return value
     if isinstance(value, Mapping):
         return {str(key): jsonable(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):
@@ -74,9 +91,10 @@ def jsonable(value: Any) -> Any:
 class Results:
     """Rows of cell parameters and results, with ``status``, ``reason`` and ``seconds``.
 
-    ``status`` is "ok", "unsupported" (what was asked for does not exist, and that is the
-    result) or "error"; ``reason`` says why it is not "ok"; ``seconds`` is the time of the
-    cell that gave the row.
+    ``status`` is one of STATUSES: "ok"; "unsupported" (what was asked for does not exist, and
+    that is the result), "refused" (the method declines to answer there) and "nonfinite" (the
+    function is NaN or infinite there); "error", "timeout", "memory" and "crashed". ``reason``
+    says why it is not "ok"; ``seconds`` is the time of the cell that gave the row.
     """
 
     rows: tuple[Mapping[str, Any], ...]
@@ -86,13 +104,18 @@ class Results:
         """A table of these rows. Raises NonNumericError for values a table cannot hold."""
         return cls(tuple(MappingProxyType({k: plain(v) for k, v in r.items()}) for r in rows))
 
+    @classmethod
+    def of_plain(cls, rows: Iterable[dict[str, Any]]) -> Results:
+        """A table of rows that came from one, by way of JSON: lists were tuples."""
+        return cls(tuple(MappingProxyType(_with_tuples(row)) for row in rows))
+
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """The names of all columns: what rows contain, in order, then the bookkeeping."""
         names = dict.fromkeys(name for row in self.rows for name in row)
         return (
-            *(name for name in names if name not in BOOKKEEPING),
-            *(name for name in BOOKKEEPING if name in names),
+            *(name for name in names if name not in RESERVED),
+            *(name for name in RESERVED if name in names),
         )
 
     def column(self, name: str) -> NDArray[Any]:
@@ -121,6 +144,11 @@ class Results:
         """The number of rows with this status."""
         return sum(row.get("status", OK) == status for row in self.rows)
 
+    @property
+    def failed(self) -> Results:
+        """The rows whose cells failed: an error, or a limit of time or memory, or a crash."""
+        return Results(tuple(row for row in self.rows if row.get("status", OK) in FAILED))
+
     def pair(
         self, x: str, y: str, *, start: float = -math.inf, until: float = math.inf
     ) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -141,6 +169,18 @@ class Results:
     def to_dict(self) -> dict[str, Any]:
         """Columns and rows in JSON's terms (see `jsonable`)."""
         return {"columns": list(self.columns), "rows": [jsonable(row) for row in self.rows]}
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A data frame of pandas (see `runner.frames`). Raises MissingPackageError without it."""
+        from diffkit.runner.frames import to_pandas
+
+        return to_pandas(self)
+
+    def to_polars(self) -> polars.DataFrame:
+        """A data frame of polars (see `runner.frames`). Raises MissingPackageError without it."""
+        from diffkit.runner.frames import to_polars
+
+        return to_polars(self)
 
     def _require(self, name: str) -> None:
         if name not in self.columns:
@@ -163,6 +203,13 @@ class Results:
         )
 
 
+def _with_tuples(row: dict[str, Any]) -> dict[str, Any]:
+    for name, value in row.items():
+        if type(value) is list:
+            row[name] = plain(value)
+    return row
+
+
 def _array(values: list[Any]) -> NDArray[Any]:
     kinds = {type(value) for value in values}
     if kinds == {bool}:
@@ -179,7 +226,7 @@ def _array(values: list[Any]) -> NDArray[Any]:
 
 
 def _preview(results: Results, limit: int = 6) -> list[str]:
-    columns = [name for name in results.columns if name not in BOOKKEEPING]
+    columns = [name for name in results.columns if name not in RESERVED]
     lines = [[terminal(name) for name in columns]] + [
         [_short(row.get(c)) for c in columns] for row in results.rows[:limit]
     ]

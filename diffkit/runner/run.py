@@ -1,34 +1,25 @@
-"""Run an experiment: cells in order, each failure a row with its reason; then the claims."""
+"""Run an experiment: every cell into a store, then the figures and the claims over the table."""
 
 from __future__ import annotations
 
-import inspect
-import time
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from diffkit.errors import (
-    DomainError,
-    ExperimentError,
-    MissingPackageError,
-    StepError,
-    UnsupportedError,
-)
-from diffkit.runner.experiment import Cell, Claim, Experiment, Figure
-from diffkit.runner.provenance import Provenance, start
-from diffkit.runner.results import BOOKKEEPING, ERROR, OK, REFUSED, UNSUPPORTED, Results, plain
-
-_HERE = Path(__file__).parent
+from diffkit.errors import ExperimentError
+from diffkit.guard import Limits
+from diffkit.runner.cell import describe
+from diffkit.runner.engines import Engine, InProcess, Job, Local
+from diffkit.runner.experiment import Claim, Experiment, Figure
+from diffkit.runner.provenance import Clock, Earlier, Provenance, start
+from diffkit.runner.results import Results
+from diffkit.runner.source import source_of
+from diffkit.runner.store import Store, memory_store
+from diffkit.runner.sweep import OnCell, plan, sweep
 
 HELD, NOT_HELD, UNCHECKED = "held", "did not hold", "could not be checked"
-
-# Called after each cell with the number done and the number of all.
-OnCell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -42,49 +33,118 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Run:
-    """An experiment with all that one run of it gave."""
+    """An experiment with all that one run of it gave.
+
+    measured: how many cells this run has measured; the others were in the store.
+    notes: what a reader of the results should know, a line each.
+    """
 
     experiment: Experiment
     results: Results
     figures: tuple[Figure, ...]
     verdicts: tuple[Verdict, ...]
     provenance: Provenance
+    measured: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
         """Whether a cell failed or a claim could not be checked.
 
-        A claim that did not hold is a result, and so is a cell that is unsupported or refused.
+        A claim that did not hold is a result, and so is a cell that is unsupported, refused or
+        not finite.
         """
         unchecked = any(verdict.outcome == UNCHECKED for verdict in self.verdicts)
-        return unchecked or self.results.count(ERROR) > 0
+        return unchecked or len(self.results.failed) > 0
 
 
-def run(
-    experiment: Experiment, *, seed: int = 0, command: str = "", on_cell: OnCell | None = None
-) -> Run:
-    """Measure every cell, draw the figures and judge the claims; write nothing.
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How to run an experiment.
 
-    Raises ExperimentError where the experiment gives no cells or its figures cannot be drawn.
+    seed: where random numbers begin.
+    command: what a reader types to do the same.
+    engine: where cells are measured (`runner.engines`); by default in guarded child processes of
+        this machine where these can load the experiment, and in this process where not.
+    retry: the statuses of which cells in the store are measured again.
+    seconds, megabytes: the limits of each cell, instead of those of the experiment.
+    on_cell: called after each cell with the number done and the number of all.
     """
-    clock = start(command=command, seed=seed)
-    results = measure_cells(experiment, seed=seed, on_cell=on_cell)
-    figures = _figures(experiment, results)
-    verdicts = tuple(judge(claim, results) for claim in experiment.claims)
-    return Run(experiment, results, figures, verdicts, clock.stop())
+
+    seed: int = 0
+    command: str = ""
+    engine: Engine | None = None
+    retry: Collection[str] = ()
+    seconds: float | None = None
+    megabytes: float | None = None
+    on_cell: OnCell | None = None
+
+
+def run(experiment: Experiment, *, store: Store | None = None, **settings: Any) -> Run:
+    """Measure the cells that are missing, draw the figures and judge the claims.
+
+    store: where the outcomes are kept (`runner.store.open_store`); in memory without one.
+    settings: see `Settings`.
+
+    Raises ExperimentError where the experiment gives no cells or its figures cannot be drawn, and
+    StoreError where the store cannot be written to.
+    """
+    wanted = Settings(**settings)
+    clock = start(command=wanted.command, seed=wanted.seed)
+    found = _measure(experiment, store or memory_store(), wanted, clock)
+    figures = _figures(experiment, found.results)
+    verdicts = tuple(judge(claim, found.results) for claim in experiment.claims)
+    provenance = clock.stop(found.earlier)
+    notes = (*found.notes, *(earlier.note for earlier in found.earlier if earlier.note))
+    return Run(experiment, found.results, figures, verdicts, provenance, found.measured, notes)
 
 
 def measure_cells(
-    experiment: Experiment, *, seed: int = 0, on_cell: OnCell | None = None
+    experiment: Experiment, *, store: Store | None = None, **settings: Any
 ) -> Results:
-    """The table of all cells. Raises ExperimentError where ``cells()`` gives no usable grid."""
-    cells = _grid(experiment)
-    rows: list[Cell] = []
-    for index, cell in enumerate(cells):
-        rows += _measure(experiment, cell, [seed, index])
-        if on_cell:
-            on_cell(index + 1, len(cells))
-    return Results.of(rows)
+    """The table of all cells; see `run`."""
+    wanted = Settings(**settings)
+    clock = start(command=wanted.command, seed=wanted.seed)
+    return _measure(experiment, store or memory_store(), wanted, clock).results
+
+
+@dataclass(frozen=True)
+class _Measured:
+    results: Results
+    measured: int
+    earlier: tuple[Earlier, ...]
+    notes: tuple[str, ...]
+
+
+def _measure(experiment: Experiment, store: Store, wanted: Settings, clock: Clock) -> _Measured:
+    job = _job(experiment, wanted)
+    if store.path is not None and job.source is None and experiment.version is None:
+        raise ExperimentError(
+            f"{experiment.name} cannot be told from another state of itself, as no file defines "
+            "it; give it a version= to keep its results in a store"
+        )
+    tasks = plan(experiment, wanted.seed, job.source.digest if job.source else "")
+    engine = wanted.engine or (Local() if job.source else InProcess())
+    store.begin(clock.session(engine, job.limits))
+    measured = sweep(job, tasks, store, engine, retry=wanted.retry, on_cell=wanted.on_cell)
+    keys = [task.key for task in tasks]
+    earlier = () if measured == len(tasks) else tuple(clock.earlier(store.earlier_sessions(keys)))
+    notes = () if job.source else (IN_PROCESS,)
+    return _Measured(store.results(keys), measured, earlier, notes)
+
+
+IN_PROCESS = (
+    "no other process can load this experiment, so its cells were measured in this one, without "
+    "limits; define it in a file of its own to have them guarded"
+)
+
+
+def _job(experiment: Experiment, wanted: Settings) -> Job:
+    limits = Limits(
+        experiment.seconds if wanted.seconds is None else wanted.seconds,
+        experiment.megabytes if wanted.megabytes is None else wanted.megabytes,
+    )
+    return Job(experiment, source_of(experiment), wanted.seed, limits)
 
 
 def judge(claim: Claim, results: Results) -> Verdict:
@@ -96,65 +156,6 @@ def judge(claim: Claim, results: Results) -> Verdict:
     except Exception as error:
         return Verdict(claim.sentence, UNCHECKED, describe(error))
     return Verdict(claim.sentence, HELD if held else NOT_HELD, str(evidence))
-
-
-def describe(error: BaseException) -> str:
-    """One line for an error: its type, its message and the line of code that raised it."""
-    message = " ".join(str(error).split())
-    frames = traceback.extract_tb(error.__traceback__)
-    # The first line outside the runner is the experiment's own, the one its author can mend.
-    own = [f for f in frames if Path(f.filename).parent != _HERE and "importlib" not in f.filename]
-    place = f" ({Path(own[0].filename).name}:{own[0].lineno})" if own else ""
-    return f"{type(error).__name__}: {message}{place}" if message else type(error).__name__ + place
-
-
-def _grid(experiment: Experiment) -> list[dict[str, Any]]:
-    try:
-        cells = [{name: plain(v) for name, v in cell.items()} for cell in experiment.cells()]
-    except Exception as error:
-        raise ExperimentError(f"{experiment.name}: its cells: {describe(error)}") from error
-    if not cells:
-        raise ExperimentError(f"{experiment.name}: cells() gave no cell; there is nothing to run")
-    if reserved := sorted({name for cell in cells for name in cell} & set(BOOKKEEPING)):
-        raise ExperimentError(
-            f"{experiment.name}: the runner writes {', '.join(BOOKKEEPING)} itself; "
-            f"rename the parameter {', '.join(reserved)}"
-        )
-    return cells
-
-
-def _measure(experiment: Experiment, cell: dict[str, Any], seed: list[int]) -> list[Cell]:
-    began = time.perf_counter()
-    try:
-        outcome = experiment.measure(**cell, **_random(experiment, seed))
-        rows = [_row(cell, row) for row in _as_rows(outcome)]
-        status, reason = OK, None
-    except (UnsupportedError, MissingPackageError) as error:
-        rows, status, reason = [cell], UNSUPPORTED, str(error)
-    except (DomainError, StepError) as error:
-        # The method declines to answer here rather than answer wrongly.
-        rows, status, reason = [cell], REFUSED, str(error)
-    except Exception as error:
-        rows, status, reason = [cell], ERROR, describe(error)
-    seconds = time.perf_counter() - began
-    return [{**row, "status": status, "reason": reason, "seconds": seconds} for row in rows]
-
-
-def _random(experiment: Experiment, seed: list[int]) -> dict[str, np.random.Generator]:
-    wants = "rng" in inspect.signature(experiment.measure).parameters
-    return {"rng": np.random.default_rng(seed)} if wants else {}
-
-
-def _as_rows(outcome: Any) -> Sequence[Any]:
-    return outcome if isinstance(outcome, list | tuple) else [outcome]
-
-
-def _row(cell: dict[str, Any], row: Any) -> dict[str, Any]:
-    if not isinstance(row, dict):
-        raise TypeError(f"measure gave {type(row).__name__} where a dict of results was due")
-    if clash := sorted(set(row) & {*cell, *BOOKKEEPING}):
-        raise ValueError(f"measure gave a result named like a parameter: {', '.join(clash)}")
-    return {**cell, **{name: plain(value) for name, value in row.items()}}
 
 
 def _figures(experiment: Experiment, results: Results) -> tuple[Figure, ...]:
@@ -178,7 +179,7 @@ def _require_drawable(figures: tuple[Figure, ...]) -> None:
 
 
 def _first_failure(results: Results) -> str:
-    failed = results.where(status=ERROR)
+    failed = results.failed
     if not len(failed):
         return ""
     return f"; {len(failed)} of {len(results)} rows failed, first {failed.rows[0]['reason']}"

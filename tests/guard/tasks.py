@@ -130,6 +130,13 @@ def report_three_times() -> str:
     return "done"
 
 
+def report_and_sleep(times: int, seconds: float) -> int:
+    for step in range(times):
+        report(step)
+        time.sleep(seconds)
+    return times
+
+
 def report_late() -> int:
     """Leave a thread behind that goes on reporting when the task has ended."""
 

@@ -87,6 +87,14 @@ def test_modules_are_preloaded() -> None:
         assert guard.run(task("loaded"), {"module": "tomllib"}).value is False
 
 
+def test_a_file_is_preloaded_by_its_path(tmp_path: Path) -> None:
+    file = tmp_path / "with, comma.py"
+    file.write_text("import colorsys\ndef answer():\n    return 42\n")
+    with Guard(preload=(str(file),)) as guard:
+        assert guard.run(task("loaded"), {"module": "colorsys"}).value is True
+        assert guard.run(f"{file}:answer").value == 42
+
+
 def test_a_module_that_cannot_be_preloaded_is_named() -> None:
     with (
         Guard(preload=("no_such_module_at_all",)) as guard,
@@ -189,6 +197,15 @@ def test_a_task_reports_its_progress(guard: Guard) -> None:
     assert outcome.value == "done"
     assert reports == [{"step": 0}, {"step": 1}, {"step": 2}]
     assert guard.run(task("report_three_times")).ok
+
+
+def test_the_time_begins_anew_with_each_report_where_that_is_asked_for(guard: Guard) -> None:
+    slow = {"times": 6, "seconds": 0.4}
+    whole, each = Limits(seconds=1.2), Limits(seconds=1.2, renewed=True)
+    assert guard.run(task("report_and_sleep"), slow, whole).status == "timeout"
+    assert guard.run(task("report_and_sleep"), slow, each).value == 6
+    outcome = guard.run(task("report_and_sleep"), {"times": 2, "seconds": 60}, each)
+    assert (outcome.status, outcome.reason) == ("timeout", "took longer than 1.2 s")
 
 
 def test_reports_outside_a_guard_go_nowhere() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import shutil
@@ -13,9 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from diffkit._escape import csv_cell
 from diffkit.errors import OutputError
-from diffkit.runner.results import Results, jsonable
+from diffkit.runner.export import write_csv
+from diffkit.runner.results import jsonable
 from diffkit.runner.run import Run
 
 RESULTS_JSON = "results.json"
@@ -84,17 +83,6 @@ def write_results(run: Run, folder: Path) -> None:
     (folder / RESULTS_JSON).write_text(_json(document(run)), encoding="utf-8")
 
 
-def write_csv(results: Results, file: Any) -> None:
-    """Write the table; numbers are as in JSON, lists are JSON, a missing value is empty.
-
-    A text that a spreadsheet would take for a formula has an apostrophe before it.
-    """
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(map(csv_cell, results.columns))
-    for row in results:
-        writer.writerow([_csv_cell(row.get(name)) for name in results.columns])
-
-
 def document(run: Run) -> dict[str, Any]:
     """Everything that a run found, in JSON's terms."""
     experiment = run.experiment
@@ -128,19 +116,17 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 def _json(found: dict[str, Any]) -> str:
     """JSON with each row of the table on one line, as an eye or a diff wants it."""
-    head = _dumps({name: part for name, part in found.items() if name != "rows"}, indent=1)
-    rows = ",\n  ".join(_dumps(row) for row in found["rows"])
+    head = json.dumps(
+        {name: part for name, part in found.items() if name != "rows"},
+        indent=1,
+        ensure_ascii=False,
+        allow_nan=False,
+    )
+    rows = ",\n  ".join(map(_encoder.encode, found["rows"]))
     return f'{head[:-2]},\n "rows": [\n  {rows}\n ]\n}}\n'
 
 
-def _dumps(value: Any, **options: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, **options)
-
-
-def _csv_cell(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return _dumps(jsonable(value))
-    return csv_cell(value) if isinstance(value, str) else jsonable(value)
+_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 def _swap(new: Path, target: Path, old: Path) -> None:

@@ -1,0 +1,69 @@
+"""By which name another process can load an experiment, if it can."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import sys
+from dataclasses import dataclass
+from importlib.machinery import PathFinder
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from diffkit.runner.experiment import Experiment
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an experiment is defined.
+
+    home: a module, or the absolute path of a file.
+    attribute: its name in there.
+    digest: of the file's bytes, to tell another state of it.
+    """
+
+    home: str
+    attribute: str
+    digest: str
+
+
+def source_of(experiment: Experiment) -> Source | None:
+    """The source of an experiment that is a global name of a module; None for any other.
+
+    What was defined in a function, in a notebook or in the program itself cannot be loaded again.
+    """
+    for function in (experiment.measure, experiment.cells):
+        module = sys.modules.get(_module_name(function))
+        if module is None or module.__name__ == "__main__":
+            continue
+        file = getattr(module, "__file__", None)
+        attribute = next((n for n, value in vars(module).items() if value is experiment), None)
+        if attribute is not None and file is not None and Path(file).is_file():
+            return Source(_home(module, file), attribute, digest(Path(file)))
+    return None
+
+
+def digest(file: Path) -> str:
+    """32 hexadecimal digits of BLAKE2b over the bytes of a file. Raises OSError."""
+    return hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest()
+
+
+def _module_name(function: Any) -> str:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return getattr(function, "__module__", None) or ""
+
+
+def _home(module: ModuleType, file: str) -> str:
+    """Its name where that leads to the file, and otherwise the file."""
+    found, where = None, None
+    name = ""
+    for part in module.__name__.split("."):
+        name = f"{name}.{part}".lstrip(".")
+        found = PathFinder.find_spec(name, where)
+        if found is None:
+            break
+        where = found.submodule_search_locations or []
+    importable = found is not None and found.origin == file
+    return module.__name__ if importable else str(Path(file).resolve())
