@@ -21,7 +21,7 @@ from diffkit._escape import csv_cell, plotly_text, terminal
 from diffkit.cli import cli
 from diffkit.report import pages
 from diffkit.report.publish import publish
-from diffkit.runner import Claim, Experiment, Figure, run, store
+from diffkit.runner import Claim, Experiment, Figure, export, run
 from diffkit.runner.results import Results
 
 HOSTILE = [
