@@ -29,6 +29,8 @@ def measure(point, group, why, backend):
 
 EXPERIMENT = Experiment(
     name="accuracy_atlas",
+    chapter="pitfalls",
+    order=20,
     title="An atlas of accuracy",
     question=__doc__,
     cells=cells,

@@ -58,6 +58,8 @@ BIAS = 4503600 * 2.0**-52 / H - 1
 
 EXPERIMENT = Experiment(
     name="bias_of_decimal_steps",
+    chapter="difference quotients",
+    order=30,
     title="The bias of decimal steps",
     question=__doc__,
     cells=cells,

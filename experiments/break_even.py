@@ -103,6 +103,8 @@ def nothing_saved(results):
 
 EXPERIMENT = Experiment(
     name="break_even",
+    chapter="cost",
+    order=60,
     title="When preparing pays",
     question=__doc__,
     cells=cells,

@@ -77,6 +77,8 @@ BIASED = (
 
 EXPERIMENT = Experiment(
     name="fd_error_exp",
+    chapter="difference quotients",
+    order=10,
     title="The finite difference of e^x",
     question=__doc__,
     cells=cells,

@@ -78,6 +78,8 @@ SEEN = {
 
 EXPERIMENT = Experiment(
     name="fd_step_size",
+    chapter="difference quotients",
+    order=20,
     title="The best step, from order 1 to 8",
     question=__doc__,
     cells=cells,

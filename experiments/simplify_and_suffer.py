@@ -147,6 +147,8 @@ def overflows(results):
 
 EXPERIMENT = Experiment(
     name="simplify_and_suffer",
+    chapter="symbols",
+    order=60,
     title="Simplify and suffer",
     question=__doc__,
     cells=cells,

@@ -108,6 +108,8 @@ def wins(results):
 
 EXPERIMENT = Experiment(
     name="swell_catalogue",
+    chapter="symbols",
+    order=40,
     title="Swell in a catalogue of functions",
     question=__doc__,
     cells=cells,

@@ -107,6 +107,8 @@ def digits(results):
 
 EXPERIMENT = Experiment(
     name="swell_logistic",
+    chapter="symbols",
+    order=20,
     title="Expression swell in the logistic map",
     question=__doc__,
     cells=cells,

@@ -68,6 +68,8 @@ def is_everywhere(formula, *columns):
 
 EXPERIMENT = Experiment(
     name="swell_speelpenning",
+    chapter="symbols",
+    order=30,
     title="Speelpenning's product",
     question=__doc__,
     cells=cells,

@@ -95,6 +95,8 @@ def evaluation_unshares(results):
 
 EXPERIMENT = Experiment(
     name="tree_or_graph",
+    chapter="symbols",
+    order=50,
     title="Tree or graph: symbolic and automatic differentiation",
     question=__doc__,
     cells=cells,

@@ -40,9 +40,9 @@ def all_equal(expected: Mapping[Any, Any], *routes: Mapping[Any, Any], key: str 
     """Whether by each route every expected value was found, exactly; at least one is expected."""
     same = [k for k, value in expected.items() if all(r.get(k) == value for r in routes)]
     shown = "; ".join(f"{key} = {k}: {routes[0].get(k)}" for k in expected)
+    how = f" by each of {len(routes)} routes. By the first" if len(routes) > 1 else ""
     return bool(same) and len(same) == len(expected), (
-        f"{len(same)} of {len(expected)} are as expected by each of {len(routes)} routes. "
-        f"By the first: {shown}."
+        f"{len(same)} of {len(expected)} are as expected{how}: {shown}."
     )
 
 

@@ -25,6 +25,10 @@ from diffkit.runner.run import HELD, NOT_HELD, UNCHECKED, Verdict
 SHOWN_ROWS = 40
 SHOWN_FAILURES = 200
 
+# Between these stand the links to the pages before and after; the index renews them.
+COURSE_STARTS = ("<!-- course -->", "<!-- onwards -->")
+COURSE_ENDS = ("<!-- end of course -->", "<!-- end of onwards -->")
+
 # An outcome is told by its mark and its words; the colour only repeats them.
 MARKS = {HELD: "✓", NOT_HELD: "✗", UNCHECKED: "?"}
 CLASSES = {HELD: "held", NOT_HELD: "not-held", UNCHECKED: "unchecked"}
@@ -91,6 +95,7 @@ def environment() -> Environment:
     found.globals.update(
         mark=MARKS.__getitem__,
         css_class=CLASSES.__getitem__,
+        course_marks=tuple(map(Markup, (*COURSE_STARTS, *COURSE_ENDS))),
         style=Markup(_asset("style.css")),
         script=Markup(_asset("page.js")),
     )
@@ -106,8 +111,8 @@ def inline(text: str) -> Markup:
 _INLINE = re.compile(
     r"`(?P<code>[^`]+)`"
     r"|(?P<a>https?://[^\s<>]*[^\s<>.,;:)])"
-    r"|(?<=[\w)])\^(?P<sup>\([^()]*\)|[-−]?\w+)"
-    r"|(?<=\b[A-Za-z])_(?P<sub>\([^()]*\)|\w\b)"
+    r"|(?<=[\w)‖])\^(?P<sup>\([^()]*\)|[-−]?\w+)"
+    r"|(?<=\b[A-Za-zα-ω])_(?P<sub>\([^()]*\)|\w\b)"
 )
 
 

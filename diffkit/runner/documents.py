@@ -92,6 +92,8 @@ def document(run: Run) -> dict[str, Any]:
             "name": experiment.name,
             "title": experiment.title,
             "question": experiment.question,
+            "chapter": experiment.chapter,
+            "order": experiment.order,
         },
         "provenance": jsonable(run.provenance.to_dict()),
         "claims": [asdict(verdict) for verdict in run.verdicts],

@@ -91,6 +91,9 @@ class Experiment:
         The few lines of Python by which a reader gets one of the numbers alone.
     reading
         Sources, one string each; an address in it becomes a link.
+    chapter, order
+        Where the page stands in the course that the reports make: the name of a chapter (see
+        `diffkit.report.course`; any other comes after those), and a number within it.
 
     version
         What is declared of the measure: results are kept from run to run while it stays the
@@ -121,6 +124,8 @@ class Experiment:
     seconds: float | None = 60.0
     megabytes: float | None = 2000.0
     timed: bool = False
+    chapter: str = ""
+    order: int = 0
 
     def __post_init__(self) -> None:
         _require_name("experiment", self.name)

@@ -168,6 +168,7 @@ def test_inline_marks_code_and_escapes_the_rest() -> None:
     assert pages.inline("e^x, 2^-53, l_n, l_(n+1), f^(p+1)") == (
         "e<sup>x</sup>, 2<sup>-53</sup>, l<sub>n</sub>, l<sub>n+1</sub>, f<sup>(p+1)</sup>"
     )
+    assert pages.inline("‖g‖^2, φ_1") == "‖g‖<sup>2</sup>, φ<sub>1</sub>"
     kept = "`a_b^c` fd_error_exp https://example.org/a_b^2"
     assert "<su" not in pages.inline(kept)
     assert pages.prose("one\n\ntwo") == "<p>one</p>\n<p>two</p>"
@@ -196,9 +197,64 @@ def test_the_index_covers_earlier_reports_as_well(finished: Run, tmp_path: Path)
     publish.publish(run(toy(name="other", title="Other", figures=lambda r: [])), tmp_path)
     reader = Reader((tmp_path / "index.html").read_text("utf-8"))
     assert [a["href"] for a in reader.all("a")] == ["other/index.html", "toy/index.html"]
-    assert "1 held · 1 did not hold · 1 could not be checked · 60 rows · 1 failed" in reader.text
+    summary = " ".join(reader.text.split())
+    assert "1 held · 1 did not hold · 1 could not be checked" in summary
+    assert "60 rows · 1 failed" in summary
     assert f"Question {HOSTILE}" in reader.text
     assert reader.all("script") == []
+
+
+def published(out: Path, **places: tuple[str, int]) -> None:
+    """Reports of these names, each in its chapter with its order."""
+    for name, (chapter, order) in places.items():
+        parts = {"title": name.title(), "chapter": chapter, "order": order}
+        publish.publish(run(toy(name=name, figures=lambda r: [], **parts)), out)
+
+
+def links(page: Path) -> dict[str, str]:
+    """Where the page's links to the pages before and after lead."""
+    anchors = Reader(page.read_text("utf-8")).all("a")
+    return {str(a["rel"]): str(a["href"]) for a in anchors if "rel" in a}
+
+
+def test_the_index_is_a_course_in_chapters(tmp_path: Path) -> None:
+    published(tmp_path, own=("", 0), late=("reverse", 20), early=("reverse", 10),
+              first=("difference quotients", 99))  # fmt: skip
+    reader = Reader((tmp_path / "index.html").read_text("utf-8"))
+    pages_ = [str(a["href"]) for a in reader.all("a") if "/" in str(a["href"])]
+    assert pages_ == [f"{n}/index.html" for n in ("first", "early", "late", "own")]
+    text = " ".join(reader.text.split())
+    for words in ("1. Difference quotients", "4. Reverse mode", "4.1 Early", "4.2 Late"):
+        assert words in text
+    assert text.index("4.2 Late") < text.rindex("Further reports")
+
+
+def test_pages_lead_on_in_the_order_of_the_course_whenever_they_were_made(tmp_path: Path) -> None:
+    published(tmp_path, a=("forward", 30), c=("forward", 10))
+    assert links(tmp_path / "c" / "index.html") == {"next": "../a/index.html"}
+    published(tmp_path, b=("forward", 20))
+    assert links(tmp_path / "c" / "index.html") == {"next": "../b/index.html"}
+    assert links(tmp_path / "b" / "index.html") == {
+        "prev": "../c/index.html",
+        "next": "../a/index.html",
+    }
+    assert links(tmp_path / "a" / "index.html") == {"prev": "../b/index.html"}
+    assert "Chapter 3: Forward mode · 3.2" in (tmp_path / "b" / "index.html").read_text("utf-8")
+    for page in tmp_path.glob("*/index.html"):
+        assert all((page.parent / link).is_file() for link in links(page).values())
+
+
+def test_a_page_whose_place_is_the_same_is_not_written_again(tmp_path: Path) -> None:
+    published(tmp_path, a=("forward", 1), b=("forward", 2), z=("pitfalls", 1))
+    before = (tmp_path / "a" / "index.html").stat().st_mtime_ns
+    published(tmp_path, y=("pitfalls", 0))
+    assert (tmp_path / "a" / "index.html").stat().st_mtime_ns == before
+
+
+def test_a_title_in_the_links_is_escaped(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        publish.publish(run(toy(name=name, chapter="forward", figures=lambda r: [])), tmp_path)
+    assert Reader((tmp_path / "a" / "index.html").read_text("utf-8")).all("img") == []
 
 
 def test_the_index_names_a_damaged_report(tmp_path: Path) -> None:
