@@ -12,6 +12,7 @@ import click
 
 from diffkit._escape import terminal
 from diffkit.commands import list_, results, run
+from diffkit.commands.explore import explore
 from diffkit.commands.output import as_json, complain, console
 from diffkit.commands.trace import trace
 from diffkit.errors import DiffkitError, ExpressionError, PointError
@@ -71,7 +72,7 @@ def cli() -> None:
     """
 
 
-for command in (list_.list_, run.run, results.results, trace):
+for command in (list_.list_, run.run, results.results, trace, explore):
     cli.add_command(command)
 
 
