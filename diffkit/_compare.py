@@ -16,6 +16,7 @@ from ._backends.base import evaluate
 from ._comparison import Comparison, Row
 from ._recommend import recommend
 from .errors import DerivativeWarning, DiffkitError, ShapeError
+from .measure import threads
 from .measure.cost import Spread, interleaved, peak_memory
 from .nests import NESTS
 from .operators import operator as operator_named
@@ -104,6 +105,7 @@ def compare(
         function=getattr(f, "__name__", "f"), operator=name, point=x, points=len(task.points),
         f_value=y, f_seconds=f_seconds, inputs=n, outputs=m, truth=truth, uncertified=reason,
         yardstick=yardstick, rows=tuple(rows), recommended=best, recommendation=why,
+        threads=threads.most(),
     )  # fmt: skip
 
 

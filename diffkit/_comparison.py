@@ -26,7 +26,8 @@ class Row:
         estimated: the largest error that the backend itself gives for the value at x.
         deviation: the largest absolute difference from the row that the comparison names as its
             yardstick.
-        time: seconds of a prepared call, over those of f in the same round.
+        time: seconds of a prepared call, over those of f in the same round, with its samples;
+            it says where these are unstable (see `diffkit.measure.cost`).
         seconds: the median time of a prepared call.
         prepare, first: seconds of preparing and of the first call thereafter.
         evaluations: how often the user's function was called for one derivative.
@@ -80,6 +81,7 @@ class Comparison:
         rows: the answers.
         recommended: the name of the backend to use; empty where none will do.
         recommendation: which to use here, and the evidence.
+        threads: the most threads that a library could use while times were taken.
     """
 
     function: str
@@ -96,6 +98,7 @@ class Comparison:
     rows: tuple[Row, ...]
     recommended: str
     recommendation: str
+    threads: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -183,8 +186,18 @@ class Comparison:
             )
         return terminal(
             f"f(x) = {shown(self.f_value)}; {measured}time / f: in evaluations of f, "
-            f"{self.f_seconds * 1e6:.3g} µs each, ± half the interquartile range; calls: of f"
+            f"{self.f_seconds * 1e6:.3g} µs each, ± half the interquartile range{self._threads}; "
+            f"calls: of f{self._unstable}"
         )
+
+    @property
+    def _threads(self) -> str:
+        return f", at most {self.threads} threads" if self.threads > 1 else ""
+
+    @property
+    def _unstable(self) -> str:
+        mark = any(row.time is not None and row.time.unstable for row in self.rows)
+        return "; ?: unstable, measure again on a quieter machine" if mark else ""
 
     @property
     def reasons(self) -> list[str]:
@@ -279,7 +292,8 @@ def _time(row: Row) -> str:
     if row.time is None:
         return ""
     half = (row.time.high - row.time.low) / 2
-    return f"{_short(row.time.median)} ± {_short(half)}"
+    mark = " ?" if row.time.unstable else ""
+    return f"{_short(row.time.median)} ± {_short(half)}{mark}"
 
 
 def _short(number: float) -> str:

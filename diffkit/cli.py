@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from diffkit._escape import terminal
-from diffkit.commands import list_, results, run
+from diffkit.commands import diff, list_, results, run
 from diffkit.commands.explore import explore
 from diffkit.commands.output import as_json, complain, console
 from diffkit.commands.trace import trace
@@ -72,7 +72,7 @@ def cli() -> None:
     """
 
 
-for command in (list_.list_, run.run, results.results, trace, explore):
+for command in (list_.list_, run.run, results.results, diff.diff, trace, explore):
     cli.add_command(command)
 
 

@@ -176,6 +176,10 @@ class GuardError(DiffkitError, RuntimeError):
     """A task cannot be handed to a guard; what a task itself does is never an error."""
 
 
+class ClusterError(DiffkitError, RuntimeError):
+    """Workers elsewhere cannot be reached, are not fit for the work, or were lost."""
+
+
 class GradientError(DiffkitError, AssertionError):
     """A gradient that was required to be right is not, or cannot be told to be."""
 

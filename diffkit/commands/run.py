@@ -36,6 +36,10 @@ class _Wanted:
     fresh: bool
     wait: float
     durable: bool
+    scheduler: str | None
+    tls_ca_file: Path | None
+    tls_cert: Path | None
+    tls_key: Path | None
     json_: bool
 
 
@@ -53,6 +57,7 @@ class _Statuses(click.ParamType[tuple[str, ...]]):
         return given
 
 
+_PEM = click.Path(path_type=Path)
 _POSITIVE = click.FloatRange(min=0, min_open=True)
 
 
@@ -84,6 +89,14 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     help="Seconds to wait for another run that writes the same results.",
 )
 @click.option("--durable", is_flag=True, help="Let each cell survive a power failure, too.")
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Measure on the workers of a Dask cluster: tcp://HOST:PORT or tls://HOST:PORT.",
+)
+@click.option("--tls-ca-file", type=_PEM, help="The certificate of the cluster's authority.")
+@click.option("--tls-cert", type=_PEM, help="The certificate to show to the scheduler.")
+@click.option("--tls-key", type=_PEM, help="Its key, where it is not in the same file.")
 @click.option("--json", "json_", is_flag=True, help="Print JSON, for other programs.")
 def run(names: tuple[str, ...], **options: Any) -> None:
     """Run experiments (all of them, or those named) and write their reports.
@@ -98,6 +111,18 @@ def run(names: tuple[str, ...], **options: Any) -> None:
 
     The exit code is 1 where a cell failed, a claim could not be checked or a report could
     not be made. A claim that did not hold is a result, not a failure.
+
+    With --scheduler the cells go to the workers of a Dask cluster (pip install
+    'diffkit[cluster]'), on one machine or on many. Each cell is guarded there as here, and what a
+    lost worker had not given back is measured by another. The workers need the same versions as
+    this machine; an experiment that is a file is sent to them. Who can reach a scheduler can
+    execute code on its workers: keep it on 127.0.0.1, or use TLS, for which scheduler and workers
+    are started with the same three --tls options and a tls:// address.
+
+    \b
+      dask scheduler --host 127.0.0.1
+      dask worker tcp://127.0.0.1:8786 --nthreads 1 --nworkers 2
+      diffkit run --scheduler tcp://127.0.0.1:8786
 
     \b
     Examples:
@@ -115,7 +140,8 @@ def run(names: tuple[str, ...], **options: Any) -> None:
     if not loaded and not broken:
         raise ExperimentError("there is no experiment to run; `diffkit list` shows what there is")
     outcomes = [_failure(name, error) for name, error in broken.items()]
-    outcomes += [_run_one(experiment, wanted) for experiment in loaded.values()]
+    with _engine(wanted) as engine:
+        outcomes += [_run_one(experiment, wanted, engine) for experiment in loaded.values()]
     if wanted.json_:
         click.echo(as_json(outcomes))
     elif any(outcome["page"] for outcome in outcomes):
@@ -124,12 +150,12 @@ def run(names: tuple[str, ...], **options: Any) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _run_one(experiment: Experiment, wanted: _Wanted) -> dict[str, Any]:
+def _run_one(experiment: Experiment, wanted: _Wanted, engine: Engine | None) -> dict[str, Any]:
     path = store_of(experiment.name, wanted.out)
     try:
         if wanted.fresh:
             _put_aside(path, wanted)
-        found, page = _measure_and_publish(experiment, path, wanted)
+        found, page = _measure_and_publish(experiment, path, wanted, engine)
     except (ExperimentError, OutputError) as error:
         return _failure(experiment.name, error)
     if not wanted.json_:
@@ -145,7 +171,9 @@ def _put_aside(path: Path, wanted: _Wanted) -> None:
         notice(f"the results so far are kept as {kept}")
 
 
-def _measure_and_publish(experiment: Experiment, path: Path, wanted: _Wanted) -> tuple[Run, Path]:
+def _measure_and_publish(
+    experiment: Experiment, path: Path, wanted: _Wanted, engine: Engine | None
+) -> tuple[Run, Path]:
     from diffkit import runner
     from diffkit.report.publish import publish
     from diffkit.runner.store import open_store
@@ -160,7 +188,7 @@ def _measure_and_publish(experiment: Experiment, path: Path, wanted: _Wanted) ->
                 store=store,
                 seed=wanted.seed,
                 command=_command(experiment, wanted),
-                engine=_engine(wanted),
+                engine=engine,
                 retry=wanted.retry,
                 seconds=wanted.seconds,
                 megabytes=wanted.megabytes,
@@ -172,11 +200,27 @@ def _measure_and_publish(experiment: Experiment, path: Path, wanted: _Wanted) ->
         return found, publish(found, wanted.out)
 
 
-def _engine(wanted: _Wanted) -> Engine | None:
+@contextmanager
+def _engine(wanted: _Wanted) -> Iterator[Engine | None]:
     """Where to measure; None leaves it to the runner."""
-    from diffkit.runner.engines import Local
+    if wanted.scheduler is None:
+        from diffkit.runner.engines import Local
 
-    return None if wanted.jobs is None else Local(wanted.jobs)
+        if wanted.tls_ca_file or wanted.tls_cert or wanted.tls_key:
+            raise click.UsageError("the --tls options belong to --scheduler tls://HOST:PORT")
+        yield None if wanted.jobs is None else Local(wanted.jobs)
+        return
+    from diffkit.runner.engines.dask import TLS, cluster
+
+    if wanted.jobs is not None:
+        raise click.UsageError("--jobs is for this machine; a cluster has the workers it has")
+    tls = None
+    if wanted.tls_ca_file and wanted.tls_cert:
+        tls = TLS(wanted.tls_ca_file, wanted.tls_cert, wanted.tls_key)
+    elif wanted.tls_ca_file or wanted.tls_cert or wanted.tls_key:
+        raise click.UsageError("TLS needs --tls-ca-file and --tls-cert")
+    with cluster(wanted.scheduler, tls, on_warning=notice) as engine:
+        yield engine
 
 
 def _command(experiment: Experiment, wanted: _Wanted) -> str:

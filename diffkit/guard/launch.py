@@ -26,6 +26,7 @@ _CHILD = (
 # The variables that the common numerical libraries read when they are loaded.
 _THREADS = (
     "BLIS_NUM_THREADS",
+    "DIFFKIT_NUM_THREADS",
     "MKL_NUM_THREADS",
     "NUMBA_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",

@@ -1,6 +1,6 @@
 """Measures: how wrong a number is, where a step goes wrong, how large and how slow."""
 
-from .cost import Spread, Timing, interleaved, peak_memory, timed
+from .cost import Spread, Timing, instability, interleaved, peak_memory, timed
 from .error import Error, condition, error
 from .fit import growth, line, rms, slope
 from .preparing import BreakEven, break_even
@@ -18,6 +18,7 @@ __all__ = [
     "condition",
     "error",
     "growth",
+    "instability",
     "interleaved",
     "line",
     "peak_memory",

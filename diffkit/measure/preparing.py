@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..operators import BackendLike, prepare
-from .cost import interleaved
+from . import threads
+from .cost import Spread, interleaved
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,9 @@ class BreakEven:
         eager: a call without preparing.
         prepared: a call of what was prepared; prepared_low and prepared_high are its quartiles.
         calls: the calls after which preparing has paid; infinite where a call saves nothing.
+        preparing_samples, eager_samples, prepared_samples: the ratios, round by round.
+        threads: the most threads that a library could use.
+        unstable: which of the three did not settle on one number, and why; None where all did.
     """
 
     plan: str
@@ -31,6 +35,11 @@ class BreakEven:
     prepared_low: float
     prepared_high: float
     calls: float
+    preparing_samples: tuple[float, ...]
+    eager_samples: tuple[float, ...]
+    prepared_samples: tuple[float, ...]
+    threads: int
+    unstable: str | None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -60,16 +69,26 @@ def break_even(
         lambda: g(x),
     ]
     of_f, *others = [np.array(s) for s in interleaved(calls, budget=budget)]
-    preparing, eager, prepared = [np.quantile(s / of_f, (0.25, 0.5, 0.75)) for s in others]
-    saved = float(eager[1] - prepared[1])
+    preparing, eager, prepared = (Spread.of(s / of_f) for s in others)
+    saved = eager.median - prepared.median
     plan = g.plan.name
     pays = saved > 0 and plan != "eager"
     return BreakEven(
         plan=plan,
-        preparing=float(preparing[1]),
-        eager=float(eager[1]),
-        prepared=float(prepared[1]),
-        prepared_low=float(prepared[0]),
-        prepared_high=float(prepared[2]),
-        calls=float(preparing[1]) / saved if pays else float("inf"),
+        preparing=preparing.median,
+        eager=eager.median,
+        prepared=prepared.median,
+        prepared_low=prepared.low,
+        prepared_high=prepared.high,
+        calls=preparing.median / saved if pays else float("inf"),
+        preparing_samples=preparing.samples,
+        eager_samples=eager.samples,
+        prepared_samples=prepared.samples,
+        threads=threads.most(),
+        unstable=_unstable(preparing=preparing, eager=eager, prepared=prepared),
     )
+
+
+def _unstable(**spreads: Spread) -> str | None:
+    found = [f"{name}: {spread.unstable}" for name, spread in spreads.items() if spread.unstable]
+    return "; ".join(found) or None

@@ -8,12 +8,12 @@ while it stays in the cache.
 from __future__ import annotations
 
 import contextvars
-import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
+from .cores import cores
 from .recording import Recording
 
 LARGE = 1 << 16  # elements from which a run is worth the trouble
@@ -97,8 +97,7 @@ def sweep_run(rows: Recording, start: int, end: int, g: Any, adjoints: list[Any]
 def _in_threads(call: Callable[[int], Any], blocks: range) -> Iterable[Any]:
     """Call for each block, in as many threads as there are cores; NumPy computes outside the
     interpreter's lock. A copied context brings the caller's np.errstate along."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    workers = min(cores or 1, MAX_THREADS, len(blocks) // 4)
+    workers = min(cores(), MAX_THREADS, len(blocks) // 4)
     if workers <= 1:
         return map(call, blocks)
     shares = [range(blocks.start + i * blocks.step, blocks.stop, blocks.step * workers)

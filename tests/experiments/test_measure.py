@@ -67,7 +67,7 @@ def test_large_integers_are_compared_exactly() -> None:
 def test_a_timing_has_its_spread_and_stays_in_its_budget() -> None:
     emptied = []
     result, timing = timed(lambda: "done", before=lambda: emptied.append(1), repeats=3)
-    assert (result, timing.repeats, len(emptied)) == ("done", 3, 3)
+    assert (result, timing.repeats, len(emptied)) == ("done", 3, 4)  # one of them warms up
     assert 0 <= timing.fastest <= timing.slowest
     assert timed(lambda: None, budget=1e-12, repeats=50)[1].repeats == 1
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 TASKS = str(Path(__file__).with_name("tasks.py"))
@@ -28,6 +29,18 @@ def alive(pid: int) -> bool:
         command = ["ps", "-o", "stat=", "-p", str(pid)]
         state = subprocess.run(command, capture_output=True, text=True).stdout.strip()
     return bool(state) and state[0] not in "ZX"
+
+
+def guarded(parent: int) -> list[int]:
+    """The guarded children of a process that have not ended."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            state, its_parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+            guard = b"diffkit.guard.child" in (folder / "cmdline").read_bytes()
+            if guard and int(its_parent) == parent and state not in "ZX":
+                found.append(int(folder.name))
+    return found
 
 
 def eventually(condition: Callable[[], bool]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -14,12 +15,10 @@ from diffkit.guard import Limits
 from diffkit.runner import Experiment, grid, measure_cells, memory_store, run
 from diffkit.runner.engines import (
     Batches,
-    CellOutcome,
     CellTask,
     InProcess,
     Job,
     Local,
-    measure_guarded,
 )
 from diffkit.runner.run import IN_PROCESS
 from diffkit.runner.source import source_of
@@ -122,7 +121,7 @@ EXPERIMENT = Experiment(name="changing", title="", question="", cells=lambda: [{
 
 
 def test_a_stream_that_is_closed_early_leaves_no_process() -> None:
-    from tests.guard.processes import eventually
+    from tests.guard.processes import eventually, guarded
 
     job, tasks = job_and_tasks(toys.MANY)
     outcomes = Local(2).outcomes(job, tasks)
@@ -130,35 +129,7 @@ def test_a_stream_that_is_closed_early_leaves_no_process() -> None:
     began = time.perf_counter()
     outcomes.close()  # type: ignore[attr-defined]
     assert time.perf_counter() - began < 20
-    assert eventually(lambda: not children())
-
-
-def children() -> list[str]:
-    """The processes that this one has started and that have not ended."""
-    import os
-
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, parent = entry.read_text().rpartition(")")[2].split()[:2]
-        except OSError:
-            continue
-        if int(parent) == os.getpid() and state not in "ZX":
-            found.append(entry.parent.name)
-    return found
-
-
-def test_what_a_worker_elsewhere_gets_and_gives_is_plain_json() -> None:
-    import json
-
-    job, tasks = job_and_tasks(toys.SEVERAL, seed=3)
-    errand = json.loads(json.dumps(job.errand()))
-    sent = json.loads(json.dumps([list(vars(task).values()) for task in tasks]))
-    back = json.loads(json.dumps(measure_guarded(errand, sent)))
-    given = [CellOutcome(*fields) for fields in back]
-    assert [(outcome.key, outcome.status) for outcome in given] == [(t.key, "ok") for t in tasks]
-    here = {outcome.key: outcome.rows for outcome in InProcess().outcomes(job, tasks)}
-    assert {outcome.key: outcome.rows for outcome in given} == here
+    assert eventually(lambda: not guarded(os.getpid()))
 
 
 @pytest.mark.parametrize("slots", [1, 2, 7])

@@ -6,7 +6,8 @@ An engine is any object with two things::
     outcomes(job, tasks) -> Iterator[CellOutcome]
 
 `Local` measures in warm child processes of this machine, under the limits of the job;
-`InProcess` measures here, without limits, what no other process can load.
+`InProcess` measures here, without limits, what no other process can load. `OnExecutor` measures in
+the workers of any `concurrent.futures.Executor`, and `dask.cluster` in those of a Dask cluster.
 
 What `outcomes` promises
 ------------------------
@@ -21,16 +22,17 @@ What travels
 ------------
 A `CellTask` and a `CellOutcome` consist of strings, numbers and dicts of them, and a `Job` says by
 its ``source`` and ``errand()`` what another process needs; nothing is pickled. An engine that has
-workers elsewhere calls `slot.measure_guarded` in them: it takes an errand and tasks as plain JSON,
-measures in a warm guarded child that it keeps from call to call, and returns plain JSON.
+workers elsewhere calls `remote.measure` in them: it takes an order and tasks as JSON, measures in a
+warm guarded child that it keeps from call to call, and returns JSON.
 `Batches` cuts the tasks so that cheap cells share the cost of a round trip.
 """
 
 from diffkit.runner.engines.batches import Batches
 from diffkit.runner.engines.engine import CellOutcome, CellTask, Engine, Job
+from diffkit.runner.engines.executor import OnExecutor
 from diffkit.runner.engines.in_process import InProcess
 from diffkit.runner.engines.local import Local, processors
-from diffkit.runner.engines.slot import Slot, measure_guarded
+from diffkit.runner.engines.slot import Slot
 
 __all__ = [
     "Batches",
@@ -40,7 +42,7 @@ __all__ = [
     "InProcess",
     "Job",
     "Local",
+    "OnExecutor",
     "Slot",
-    "measure_guarded",
     "processors",
 ]

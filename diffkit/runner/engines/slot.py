@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from diffkit.errors import ExperimentError, GuardError
@@ -87,20 +86,3 @@ class Slot:
             if self._stopped:
                 return None
             raise
-
-
-def measure_guarded(errand: dict[str, Any], tasks: list[list[Any]]) -> list[list[Any]]:
-    """Measure cells in a guarded child of this process, which stays for the next call.
-
-    tasks: the fields of a `CellTask` each; gives the fields of a `CellOutcome` each.
-    For one thread at a time.
-    """
-    outcomes: list[CellOutcome] = []
-    slot = _kept(tuple(errand.items()))
-    slot.measure([CellTask(*task) for task in tasks], outcomes.append)
-    return [list(vars(outcome).values()) for outcome in outcomes]
-
-
-@lru_cache(maxsize=1)
-def _kept(errand: tuple[tuple[str, Any], ...]) -> Slot:
-    return Slot(dict(errand))

@@ -168,6 +168,11 @@ class Store:
             if id != self._session
         ]
 
+    def provenance(self) -> dict[int, dict[str, Any]]:
+        """Where the outcomes of each session come from, by its number."""
+        found = self._read("SELECT id, provenance FROM session")
+        return {number: json.loads(text) for number, text in found}
+
     def check(self, *, checksums: bool = True) -> None:
         """Raises Damage where the file's structure or, if asked for, a row's checksum is wrong."""
         with self._reading():

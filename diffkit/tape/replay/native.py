@@ -8,7 +8,6 @@ the last bit. The loop needs Numba, which is the extra ``fast``.
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -20,6 +19,7 @@ from ...errors import MissingPackageError, ShapeError
 from ...rules import RULES, Primitive, arithmetic, load_families
 from ...rules.elementary import real_sign, sech_squared
 from ...rules.selection import where
+from ..cores import cores
 from ..record import record_many
 from ..recording import GUARD
 from .inner_loops import InnerLoop, inner_loop, is_numpys, same_bits, trial_points
@@ -154,21 +154,18 @@ class NativeProgram:
             rows = slice(first, first + size)
             run(self._address, points[rows], results[rows], taken[rows])
 
-        size = max(CHUNK, -(-m // (4 * _cores())))
-        if m <= size:
+        size = max(CHUNK, -(-m // (4 * cores())))
+        if m <= size or cores() == 1:
+            size = m
             part(0)
         else:
             list(_threads().map(part, range(0, m, size)))
         return results, taken
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @functools.cache
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_cores(), "diffkit")
+    return ThreadPoolExecutor(cores(), "diffkit")
 
 
 # Lowering: from steps to instructions. An instruction is at first a row of five numbers: the

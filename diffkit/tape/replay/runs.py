@@ -8,7 +8,6 @@ there are cores, since NumPy computes outside the interpreter's lock.
 from __future__ import annotations
 
 import contextvars
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ...rules import arithmetic
+from ..cores import cores
 from ..recording import CONSTANT
 from .program import Node, Program
 
@@ -252,12 +252,6 @@ def _groups(program: Program) -> Iterator[list[int]]:
 @cache
 def _pool(workers: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(workers, thread_name_prefix="diffkit")
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return found or 1
 
 
 def in_threads(call: Callable[[range], None], blocks: range) -> None:
