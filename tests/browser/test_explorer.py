@@ -101,7 +101,7 @@ def test_a_bad_expression_gets_its_marked_message_in_place(
     assert excerpt.rstrip().endswith("^")
     assert page.evaluate("document.querySelectorAll('#message img').length") == 0
     assert page.evaluate("document.title") == "diffkit explore"
-    assert page.evaluate("document.querySelector('#function').ariaInvalid") == "true"
+    until(lambda: page.evaluate("document.querySelector('#function').ariaInvalid") == "true")
     page.type("x + 2")
     until(lambda: page.text("#message") == "" and shows(page, "3"))
 

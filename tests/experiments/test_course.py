@@ -12,6 +12,7 @@ import pytest
 import diffkit as dk
 from diffkit.report import course
 from diffkit.runner import HELD, NOT_HELD, UNCHECKED, Results, discovery
+from diffkit.runner.engines.in_process import InProcess
 from diffkit.runner.results import UNSUPPORTED
 from diffkit.runner.run import judge, measure_cells
 
@@ -291,7 +292,8 @@ def test_without_jax_its_levels_are_unsupported_with_the_install_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "jax", None)
-    results = measure_cells(discovery.load("program_levels"))
+    # In this process, in which JAX is hidden.
+    results = measure_cells(discovery.load("program_levels"), engine=InProcess())
     assert len(results) == 30
     assert len(results.ok) == 6
     assert results.count(UNSUPPORTED) == 24

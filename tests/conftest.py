@@ -1,0 +1,6 @@
+"""Settings of all property tests: a busy machine is no reason to fail."""
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
