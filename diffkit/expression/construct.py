@@ -35,9 +35,9 @@ def raw(head: Any, args: Sequence[Any]) -> Any:
         node = sympy.Basic.__new__(head, *args)
         if head is sympy.Pow:
             node.is_commutative = True
-        elif issubclass(head, (LatticeOp, sympy.Xor)):
+        if issubclass(head, (LatticeOp, sympy.Xor)):
             node._argset = frozenset(args)
-        elif issubclass(head, Application):
+        if issubclass(head, Application):
             node.nargs = head.nargs
         if isinstance(node, sympy.Expr):
             assert node.is_commutative is not False

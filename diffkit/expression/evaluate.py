@@ -126,7 +126,7 @@ class _Lowering:
         self.graph, self.line, self.sympy = graph, Line(len(symbols)), sympy
         self.constant = graph.constant()
         self.at: list[int] = []
-        constants, place = _Constants(graph), {symbol: k for k, symbol in enumerate(symbols)}
+        self.constants, place = _Constants(graph), {symbol: k for k, symbol in enumerate(symbols)}
         for k, node in enumerate(graph.nodes):
             if node.is_Symbol:
                 if node not in place:
@@ -136,7 +136,7 @@ class _Lowering:
                 self.at.append(place[node])
             elif isinstance(node, sympy.Tuple):  # a part of what it is an argument of
                 self.at.append(-1)
-            elif self.constant[k] and (number := constants(k)) is not None:
+            elif self.constant[k] and (number := self.constants(k)) is not None:
                 self.at.append(self.line.constant(number))
             else:
                 self.at.append(self._lowered(k, node))
@@ -170,35 +170,46 @@ class _Lowering:
         total = self.at[args[0]]
         for p in args[1:]:
             factors = self.graph.args[p]
-            if self.graph.nodes[p].is_Mul and self._is_minus_one(factors[0]):
+            is_product = self.graph.nodes[p].is_Mul and not self.constant[p]
+            if is_product and self._is_minus_one(factors[0]):
                 total = self.line.apply("-", total, self._product(factors[1:]))
             else:
                 total = self.line.apply("+", total, self.at[p])
         return total
 
     def _product(self, args: tuple[int, ...]) -> int:
-        """A product from the left, over the product of what stands in it as a reciprocal."""
+        """A product from the left, over the product of what stands in it as a reciprocal.
+
+        Its constants are multiplied before they are rounded; a fraction is multiplied with and
+        divided by.
+        """
+        line, fixed = self.line, [p for p in args if self.constant[p]]
+        coefficient = self.constants.product(fixed)
         above: list[int] = []
         below: list[int] = []
         negative = False
+        if coefficient is None:
+            above += [self.at[p] for p in fixed]
+        elif not coefficient.is_Rational or not _is_fraction(coefficient):
+            above.append(line.constant(_rounded(coefficient)))
+        else:
+            negative = bool(coefficient.is_negative)
+            if abs(coefficient.p) != 1:
+                above.append(line.constant(float(abs(coefficient.p))))
+            if coefficient.q != 1:
+                below.append(line.constant(float(coefficient.q)))
         for p in args:
-            node = self.graph.nodes[p]
-            if self._is_minus_one(p):
-                negative = not negative
-            elif node.is_Rational and not node.is_Integer and _fits(node.p) and _fits(node.q):
-                negative ^= bool(node.p < 0)
-                if abs(node.p) != 1:
-                    above.append(self.line.constant(float(abs(node.p))))
-                below.append(self.line.constant(float(node.q)))
-            elif not self.constant[p] and self._is_reciprocal(p, node):
+            if self.constant[p]:
+                continue
+            if self._is_reciprocal(p, self.graph.nodes[p]):
                 base, exponent = self.graph.args[p]
                 below.append(self._rational_power(base, -self.graph.nodes[exponent]))
             else:
                 above.append(self.at[p])
-        over = self._chain(above) if above else self.line.constant(1.0)
+        over = self._chain(above) if above else line.constant(1.0)
         if below:
-            over = self.line.apply("/", over, self._chain(below))
-        return self.line.apply("-", over) if negative else over
+            over = line.apply("/", over, self._chain(below))
+        return line.apply("-", over) if negative else over
 
     def _chain(self, factors: list[int]) -> int:
         return reduce(lambda a, b: self.line.apply("*", a, b), factors)
@@ -248,6 +259,11 @@ class _Lowering:
             else:
                 chosen = self.line.apply(np.where, self.at[condition], self.at[value], chosen)
         return chosen
+
+
+def _is_fraction(number: Any) -> bool:
+    """Whether numerator and denominator are doubles."""
+    return _fits(number.p) and _fits(number.q)
 
 
 def _fits(number: Any) -> bool:
@@ -451,6 +467,18 @@ class _Constants:
             raise UnsupportedError(f"SymPy's {type(node).__name__} {node} has no numeric value")
         return value
 
+    def product(self, places: Sequence[int]) -> Any:
+        """The product of some of them as a SymPy number, exact where all are rational; None where
+        SymPy does not evaluate one."""
+        import sympy
+
+        nodes = [self._graph.nodes[k] for k in places]
+        if all(node.is_Rational for node in nodes):
+            return sympy.Mul(*nodes)
+        if any(self(k) is None for k in places):
+            return None
+        return sympy.Mul(*[self._digits(k) for k in places])
+
     def _digits(self, k: int) -> Any:
         """A SymPy number of thirty digits."""
         if k not in self._exact:
@@ -469,4 +497,6 @@ def _rounded(number: Any) -> Any:
     real, imaginary = number.as_real_imag()
     if not all(part.is_Number for part in (real, imaginary)):
         return None
-    return complex(float(real), float(imaginary)) if imaginary else float(real)
+    value = complex(float(real), float(imaginary))
+    # What is left of an imaginary part that cancels, in the last of the thirty digits.
+    return value if abs(value.imag) > 1e-25 * abs(value.real) else value.real

@@ -47,7 +47,7 @@ def logistic(n: int, construct: Any = None) -> Any:
 # Agreement
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(EXPRESSIONS, POINTS, st.booleans())
 @example(X**X, (1, 0), True)
 @example(sympy.Max(X, Y, X * Y), (1, 2), False)

@@ -15,7 +15,7 @@ from diffkit.expression import dag, differentiate, evaluator
 from diffkit.expression.construct import Construction, raw
 from diffkit.expression.evaluate import Line, _Lowering
 
-from .random_expressions import EXPRESSIONS, POINTS, X, Y
+from .random_expressions import EXPRESSIONS, HALF, POINTS, X, Y
 from .test_derivative import FUNCTIONS, VALUED, arguments_of
 
 
@@ -24,7 +24,7 @@ def value(expr: Any, **values: float) -> Any:
     return evaluator([expr], symbols)(*values.values())[0]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(EXPRESSIONS, POINTS)
 def test_values_agree_with_those_of_sympy(expr: Any, xy: Any) -> None:
     assume(dag([expr]).small()[-1])
@@ -50,6 +50,9 @@ def test_constants_are_rounded_once() -> None:
         assert value(constant + 0 * X, x=1.0) == float(constant.evalf(40))
         product = raw(sympy.Mul, [raw(sympy.Add, [constant, sympy.S.One]), X])
         assert value(product, x=1.0) == float((constant + 1).evalf(40))
+    assert value(2 * sympy.pi * sympy.sqrt(3) * X / 7, x=1.0) == float(
+        (2 * sympy.pi * sympy.sqrt(3) / 7).evalf(40)
+    )
 
 
 def test_a_quotient_is_divided_once() -> None:
@@ -79,6 +82,21 @@ def test_conditions_and_pieces() -> None:
     assert np.isnan(value(sympy.Piecewise((X, X > 1)), x=0.0))
     holds = evaluator([sympy.Xor(X > 1, Y > 1), sympy.Ne(X, Y), sympy.Not(X > 1)], [X, Y])(2.0, 0.5)
     assert list(map(bool, holds)) == [True, True, False]
+
+
+def test_pieces_that_are_never_reached_are_left_out() -> None:
+    pair = sympy.functions.elementary.piecewise.ExprCondPair
+    pairs = [pair(X, sympy.false), pair(Y, sympy.true), pair(X * Y, X > 1)]
+    assert Construction(evaluate=True)(sympy.Piecewise, pairs) is Y
+    both = [pair(sympy.S.Zero, X > 1), pair(sympy.S.Zero, sympy.true)]
+    assert Construction(evaluate=False)(sympy.Piecewise, both) is sympy.S.Zero
+
+
+def test_a_constant_whose_imaginary_part_cancels_is_real() -> None:
+    angle = sympy.atan2(HALF, 3 + sympy.elliptic_k(sympy.Rational(2, 9)) ** 2)
+    found = value(angle + X, x=0.0)
+    assert isinstance(found, float)
+    assert found == pytest.approx(float(sympy.re(angle.evalf(20))), rel=1e-15)
 
 
 def test_dirac_delta_is_zero_but_at_zero() -> None:

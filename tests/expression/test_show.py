@@ -9,7 +9,7 @@ import pytest
 import sympy
 
 import diffkit as dk
-from diffkit.expression import evaluator, show
+from diffkit.expression import count_operations, evaluator, show
 from diffkit.expression.construct import Construction
 
 from .random_expressions import X, Y
@@ -38,6 +38,8 @@ def test_a_straight_line_computes_the_expression(n: int) -> None:
     lines = show.straight_line([expr])
     assert computed(lines, [X], [0.3]) == pytest.approx(evaluator([expr], [X])(0.3)[0], rel=1e-15)
     assert len({name for name, _ in lines}) == len(lines)
+    written = sum(count_operations(e, cse=False).tree for _, e in lines)
+    assert written == count_operations(expr, cse=False).dag  # each operation once
     assert max(len(str(e)) for _, e in lines) < 200
 
 

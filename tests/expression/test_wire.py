@@ -23,7 +23,7 @@ def sent(exprs: list[Any], symbols: list[Any]) -> list[Any]:
     return decode(json.loads(json.dumps(encode(exprs, symbols))))[0]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(EXPRESSIONS)
 def test_expressions_come_back_as_they_were(expr: Any) -> None:
     (back,) = sent([expr], [X, Y])
