@@ -77,6 +77,7 @@ class Clock:
             "cpus": os.cpu_count() or 1,
             "engine": type(engine).__name__,
             "slots": engine.slots,
+            "threads": getattr(engine, "threads", None),
             "seconds": limits.seconds,
             "megabytes": limits.megabytes,
         }

@@ -85,6 +85,19 @@ def test_the_first_call_is_not_timed(clock: Callable[[float], Clock]) -> None:
     assert max(samples) == pytest.approx(1e-3, rel=1e-3)
 
 
+def test_a_long_call_is_made_once_to_warm_up_and_once_a_sample(
+    clock: Callable[[float], Clock],
+) -> None:
+    ticking, made = clock(1e-8), []
+
+    def call() -> None:
+        ticking.now += 0.2
+        made.append(1)
+
+    interleaved([call], budget=9, repeats=3)
+    assert len(made) == 4
+
+
 def test_calls_that_are_compared_are_taken_in_turn(clock: Callable[[float], Clock]) -> None:
     ticking, order = clock(1e-8), []
 

@@ -170,6 +170,8 @@ def _apart(a: Side, b: Side) -> str:
         return "no machine is named; the stores (.sqlite) name it"
     if a.host != b.host:
         return f"taken on different machines, {a.host} and {b.host}"
+    if a.threads != b.threads:
+        return f"taken with threads pinned to {a.threads} and {b.threads}"
     for package in _MATTERS:
         one, other = a.versions.get(package), b.versions.get(package)
         if one != other:

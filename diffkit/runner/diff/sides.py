@@ -24,6 +24,7 @@ class Side:
 
     version: of the experiment: declared, or the digest of its file; None where it is not known.
     host: the machine; None where it is not known.
+    threads: to which libraries were pinned; None where they were not, or it is not known.
     rows: the results, without parameters.
     """
 
@@ -34,6 +35,7 @@ class Side:
     version: str | None = None
     host: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    threads: int | None = None
 
 
 Cells = dict[str, Side]
@@ -87,6 +89,7 @@ def _store(path: Path) -> dict[str, Cells]:
                 version=told.get("version"),
                 host=stored.host or None,
                 versions=sessions.get(stored.session, {}).get("versions", {}),
+                threads=sessions.get(stored.session, {}).get("threads"),
             )
     return found
 

@@ -41,6 +41,8 @@ class OnExecutor:
     batches that they have begun, or ten seconds. See `remote` for what travels.
     """
 
+    threads = 1  # of numerical libraries, in each child
+
     def __init__(self, executor: cf.Executor, slots: int | None = None) -> None:
         self._executor = executor
         self.slots = slots or getattr(executor, "_max_workers", None) or processors()

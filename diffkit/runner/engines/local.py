@@ -27,7 +27,7 @@ class Local:
     """
 
     def __init__(self, slots: int | None = None, threads: int | None = 1) -> None:
-        self.slots, self._threads = slots or processors(), threads
+        self.slots, self.threads = slots or processors(), threads
 
     def outcomes(self, job: Job, tasks: Sequence[CellTask]) -> Iterator[CellOutcome]:
         """The outcome of each task as it becomes known; see `diffkit.runner.engines`.
@@ -37,7 +37,7 @@ class Local:
         """
         number = min(1 if job.experiment.timed else self.slots, len(tasks))
         crew = _Crew(Batches(tasks, max(number, 1)))
-        with crew.working([Slot(job.errand(), self._threads) for _ in range(number)]):
+        with crew.working([Slot(job.errand(), self.threads) for _ in range(number)]):
             with deferred(crew.stop) as interrupted:
                 yield from crew.given()
             if interrupted.is_set():

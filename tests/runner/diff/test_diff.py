@@ -72,6 +72,7 @@ def test_times_whose_quartiles_overlap_have_not_changed() -> None:
     [
         ({"host": "there"}, "different machines, here and there"),
         ({"host": None}, "no machine is named"),
+        ({"threads": 1}, "threads pinned to None and 1"),
         ({"versions": VERSIONS | {"numpy": "2.5"}}, "numpy 2.4 and 2.5"),
         ({"versions": VERSIONS | {"python": "3.12.0"}}, "python 3.11.7 and 3.12.0"),
     ],
@@ -294,7 +295,7 @@ def test_nothing_that_a_store_says_acts_on_the_terminal(tmp_path: Path) -> None:
         with open_store(tmp_path / f"{name}.sqlite") as store:
             store.begin({"versions": {}})
             rows = wire.encode([{"n": "\x1b[2J", "size": value}])
-            task = CellTask("k", 1, {}, json.dumps(told))
+            task = CellTask("k", 1, {}, json.dumps(told), 0)
             store.add(task, CellOutcome("k", 1, "ok", None, rows, 0.0, "h", "now"), "\x1b[31m")
     answer = CliRunner().invoke(cli, ["diff", *(str(tmp_path / f"{n}.sqlite") for n in "ab")])
     assert answer.exit_code == 1

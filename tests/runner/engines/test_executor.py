@@ -71,6 +71,7 @@ def test_cheap_cells_travel_in_batches(threads: cf.Executor) -> None:
     table = measure_cells(MANY, engine=OnExecutor(threads))
     assert len(table) == sum(calls) == 300
     assert len(calls) < 60
+    assert not guarded(os.getpid())
 
 
 def test_a_stream_that_is_closed_early_leaves_no_process(threads: cf.Executor) -> None:
