@@ -63,7 +63,7 @@ class Clock:
     started: datetime
     began: float
 
-    def session(self, engine: Any, limits: Any) -> dict[str, Any]:
+    def of_store(self, engine: Any, limits: Any) -> dict[str, Any]:
         """What is kept beside the outcomes, in JSON's terms."""
         return {
             "started": self._started(),
@@ -82,11 +82,11 @@ class Clock:
             "megabytes": limits.megabytes,
         }
 
-    def earlier(self, sessions: Iterable[tuple[int, dict[str, Any]]]) -> Iterator[Earlier]:
-        """The sessions before this one, given as their cells and what `session` gave."""
-        for cells, session in sessions:
-            started, host = str(session.get("started", "")), str(session.get("host", ""))
-            yield Earlier(cells, started, host, session.get("versions", {}), _note(cells, session))
+    def earlier(self, runs: Iterable[tuple[int, dict[str, Any]]]) -> Iterator[Earlier]:
+        """The runs before this one, given as their cells and what `of_store` gave."""
+        for cells, run in runs:
+            started, host = str(run.get("started", "")), str(run.get("host", ""))
+            yield Earlier(cells, started, host, run.get("versions", {}), _note(cells, run))
 
     def stop(self, earlier: tuple[Earlier, ...] = ()) -> Provenance:
         """The provenance of what ran since the start."""
@@ -106,20 +106,20 @@ class Clock:
         return self.started.isoformat(timespec="seconds")
 
 
-def _note(cells: int, session: dict[str, Any]) -> str:
+def _note(cells: int, run: dict[str, Any]) -> str:
     """What has changed since, of all that is not part of a cell's key."""
-    now, then = versions(), session.get("versions", {})
+    now, then = versions(), run.get("versions", {})
     changes = [
         f"{name} {then.get(name)} then, {now[name]} now"
         for name in now
         if then.get(name) != now[name]
     ]
-    if session.get("code") != code():
+    if run.get("code") != code():
         changes.append("the code of diffkit has changed since")
     if not changes:
         return ""
     return (
-        f"{cells} cells were measured on {session.get('started', 'an unknown day')[:10]}: "
+        f"{cells} cells were measured on {run.get('started', 'an unknown day')[:10]}: "
         f"{', '.join(changes)}; --fresh measures them again"
     )
 

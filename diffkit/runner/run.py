@@ -125,10 +125,10 @@ def _measure(experiment: Experiment, store: Store, wanted: Settings, clock: Cloc
         )
     tasks = plan(experiment, wanted.seed, job.source.digest if job.source else "")
     engine = wanted.engine or (Local() if job.source else InProcess())
-    store.begin(clock.session(engine, job.limits))
+    store.begin(clock.of_store(engine, job.limits))
     measured = sweep(job, tasks, store, engine, retry=wanted.retry, on_cell=wanted.on_cell)
     keys = [task.key for task in tasks]
-    earlier = () if measured == len(tasks) else tuple(clock.earlier(store.earlier_sessions(keys)))
+    earlier = () if measured == len(tasks) else tuple(clock.earlier(store.earlier_runs(keys)))
     notes = () if job.source else (IN_PROCESS,)
     return _Measured(store.results(keys), measured, earlier, notes)
 

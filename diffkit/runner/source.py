@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -33,15 +34,22 @@ def source_of(experiment: Experiment) -> Source | None:
 
     What was defined in a function, in a notebook or in the program itself cannot be loaded again.
     """
-    for function in (experiment.measure, experiment.cells):
-        module = sys.modules.get(_module_name(function))
-        if module is None or module.__name__ == "__main__":
-            continue
+    for module in _candidates(experiment):
         file = getattr(module, "__file__", None)
         attribute = next((n for n, value in vars(module).items() if value is experiment), None)
         if attribute is not None and file is not None and Path(file).is_file():
             return Source(_home(module, file), attribute, digest(Path(file)))
     return None
+
+
+def _candidates(experiment: Experiment) -> Iterator[ModuleType]:
+    """Modules that may have the experiment as a global name: first where its functions are from,
+    which may also have been imported from somewhere else."""
+    likely = [_module_name(function) for function in (experiment.measure, experiment.cells)]
+    for name in dict.fromkeys([*likely, *sys.modules]):
+        module = sys.modules.get(name)
+        if isinstance(module, ModuleType) and name != "__main__":
+            yield module
 
 
 def digest(file: Path) -> str:

@@ -105,6 +105,22 @@ def test_an_interactive_experiment_runs_in_this_process_and_says_so() -> None:
     assert not run(toys.SEVERAL).notes
 
 
+def test_an_experiment_may_take_its_functions_from_elsewhere(tmp_path: Path) -> None:
+    from diffkit.runner import discovery
+
+    (tmp_path / "borrowing.py").write_text("""
+from diffkit.runner import Experiment
+from tests.runner.toys import SEVERAL
+EXPERIMENT = Experiment(name="borrowing", title="", question="", cells=SEVERAL.cells,
+                        measure=SEVERAL.measure)
+""")
+    borrowing = discovery.load("borrowing", tmp_path)
+    source = source_of(borrowing)
+    assert source is not None
+    assert (source.home, source.attribute) == (str(tmp_path / "borrowing.py"), "EXPERIMENT")
+    assert not run(borrowing).notes
+
+
 def test_a_file_that_changes_during_the_run_ends_it(tmp_path: Path) -> None:
     from diffkit.runner import discovery
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,10 @@ def children(pid: int) -> set[int]:
     return found
 
 
+def all_ended(pids: set[int]) -> bool:
+    return not any(map(alive, pids))
+
+
 def kept(out: Path) -> dict[str, Any]:
     if not (out / "many.sqlite").exists():
         return {}
@@ -77,6 +82,10 @@ def kept(out: Path) -> dict[str, Any]:
             return store.stored()
     except StoreError:  # killed before there were tables in it
         return {}
+
+
+def holds_more_than(number: int, out: Path) -> bool:
+    return len(kept(out)) > number
 
 
 def table(out: Path) -> list[dict[str, str]]:
@@ -100,14 +109,16 @@ def test_twenty_kills_cost_no_finished_cell_and_change_no_table(tmp_path: Path) 
 
     moments = random.Random(6)
     before: dict[str, Any] = {}
-    for _ in range(20):
-        process = start(out, 0.02)
-        time.sleep(moments.uniform(0.1, 0.8))
+    for kill in range(20):
+        process = start(out, 0.03)
+        if kill % 2:  # while cells are measured; otherwise at any moment from the start on
+            assert eventually(partial(holds_more_than, len(before), out))
+        time.sleep(moments.uniform(0, 0.15 if kill % 2 else 0.7))
         young = children(process.pid)
         process.kill()
         young |= children(process.pid)
         process.communicate(timeout=30)
-        assert eventually(lambda young=young: not any(map(alive, young)))  # type: ignore[misc]
+        assert eventually(partial(all_ended, young))
         after = kept(out)
         assert {key: after.get(key) for key in before} == before
         before = after

@@ -75,7 +75,7 @@ def _store(path: Path) -> dict[str, Cells]:
 
     found: dict[str, Cells] = {}
     with read_store(path) as store:
-        sessions = store.provenance()
+        runs = store.provenance()
         for stored in store.stored().values():
             told = json.loads(stored.description)
             identity = canonical({k: told.get(k) for k in ("parameters", "dtype", "seed")})
@@ -88,8 +88,8 @@ def _store(path: Path) -> dict[str, Cells]:
                 rows=tuple({k: v for k, v in row.items() if k not in names} for row in rows),
                 version=told.get("version"),
                 host=stored.host or None,
-                versions=sessions.get(stored.session, {}).get("versions", {}),
-                threads=sessions.get(stored.session, {}).get("threads"),
+                versions=runs.get(stored.run, {}).get("versions", {}),
+                threads=runs.get(stored.run, {}).get("threads"),
             )
     return found
 

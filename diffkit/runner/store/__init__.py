@@ -11,10 +11,10 @@ Tables (version 2 of the schema; `schema` has the statements and the migrations)
 outcome
     A row for each attempt at a cell: ``key`` and ``attempt`` (together unique), ``experiment``,
     ``description`` (of which the key is the hash), ``status``, ``reason``, ``seconds``, ``host``,
-    ``finished``, ``session``, ``position`` in the grid, ``rows`` (the rows of the
+    ``finished``, ``run``, ``position`` in the grid, ``rows`` (the rows of the
     table as JSON, see `diffkit.guard.wire`; NaN and the infinities are ``{"$float": "nan"}``),
     ``checksum``. Rows are only ever added.
-session
+run
     A row for each run that added outcomes: ``id``, ``provenance`` (JSON), ``checksum``.
 
 What holds

@@ -32,6 +32,9 @@ _OF_THE_SYSTEM = (
     sqlite3.SQLITE_PERM,
 )
 
+# A flipped byte in SQLite's schema can make its own message unreadable.
+_UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
+
 
 @contextmanager
 def open_store(
@@ -70,12 +73,12 @@ def read_store(path: Path) -> Iterator[Store]:
         raise StoreError(f"there is no store of results at {path}")
     try:
         connection = _connect_to_read(path)
-    except sqlite3.DatabaseError as error:
+    except _UNREADABLE as error:
         raise _unreadable(path, error) from error
     try:
         try:
             version = _version(connection)
-        except sqlite3.DatabaseError as error:
+        except _UNREADABLE as error:
             raise _unreadable(path, error) from error
         if version is None:
             raise _is_foreign(path)
@@ -133,7 +136,7 @@ def _look_at(path: Path) -> None:
             Store(connection, path).check(checksums=version == schema.VERSION)
         finally:
             connection.close()
-    except sqlite3.DatabaseError as error:
+    except _UNREADABLE as error:
         raise _told_apart(error, path) from error
 
 
@@ -146,19 +149,21 @@ def _open(path: Path, tell: Notice) -> Store:
         except BaseException:
             connection.close()
             raise
-    except sqlite3.DatabaseError as error:
+    except _UNREADABLE as error:
         raise _told_apart(error, path) from error
     return Store(connection, path, checked=True)
 
 
-def _told_apart(error: sqlite3.DatabaseError, path: Path) -> Damage | StoreError:
+def _told_apart(error: Exception, path: Path) -> Damage | StoreError:
     if _is_damage(error, path):
         return Damage(str(error))
     return StoreError(f"cannot open {path}: {error}")
 
 
-def _is_damage(error: sqlite3.Error, path: Path) -> bool:
+def _is_damage(error: Exception, path: Path) -> bool:
     """Whether the file is at fault, and not what it stands on: the disk, or a permission."""
+    if not isinstance(error, sqlite3.Error):
+        return True
     code = error.sqlite_errorcode
     if code == sqlite3.SQLITE_IOERR_SHORT_READ:
         return True
@@ -226,7 +231,7 @@ def _version(connection: sqlite3.Connection) -> int | None:
 
 def _recovered(path: Path, why: str, tell: Notice) -> Store:
     """A new store with all that can be read of the damaged one, which is kept beside it."""
-    outcomes, sessions = readable_rows(path)
+    outcomes, runs = readable_rows(path)
     if not outcomes:
         raise StoreError(
             f"{path} is not a store of results, or nothing of it can be read ({why}); "
@@ -236,7 +241,7 @@ def _recovered(path: Path, why: str, tell: Notice) -> Store:
     _remove(scratch)
     try:
         new = _open(scratch, tell)
-        new.copy_rows(outcomes, sessions)
+        new.copy_rows(outcomes, runs)
         new.close()
         kept = _keep(path)
         scratch.replace(path)
@@ -318,7 +323,7 @@ def _is_foreign(path: Path) -> StoreError:
     return StoreError(f"{path} is not a store of results")
 
 
-def _unreadable(path: Path, error: sqlite3.DatabaseError) -> StoreError:
+def _unreadable(path: Path, error: Exception) -> StoreError:
     if not _is_damage(error, path):
         return StoreError(f"cannot read {path}: {error}")
     return StoreError(

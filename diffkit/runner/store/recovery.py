@@ -32,13 +32,13 @@ _Row = tuple[Any, ...]
 
 
 def readable_rows(path: Path) -> tuple[list[_Row], list[_Row]]:
-    """Outcomes and sessions with the right checksum, each once, in the order of the file.
+    """Outcomes and runs with the right checksum, each once, in the order of the file.
 
     Raises StoreError where the file cannot be read at all.
     """
     pages = _Pages(path)
     outcomes: dict[tuple[Any, ...], _Row] = {}
-    sessions: dict[Any, _Row] = {}
+    runs: dict[Any, _Row] = {}
     for page in pages.all():
         for record in _records(page, pages):
             *values, stated = record
@@ -46,9 +46,9 @@ def readable_rows(path: Path) -> tuple[list[_Row], list[_Row]]:
                 _restore_float(values)
                 if _is_right(values, stated):
                     outcomes.setdefault(tuple(values[:2]), (*values, stated))
-            elif len(values) == len(schema.SESSION) and _is_right(values, stated):
-                sessions.setdefault(values[0], record)
-    return list(outcomes.values()), list(sessions.values())
+            elif len(values) == len(schema.RUN) and _is_right(values, stated):
+                runs.setdefault(values[0], record)
+    return list(outcomes.values()), list(runs.values())
 
 
 def _restore_float(values: list[Any]) -> None:

@@ -22,11 +22,11 @@ OUTCOME = (
     "seconds",
     "host",
     "finished",
-    "session",
+    "run",
     "position",
     "rows",
 )
-SESSION = ("id", "provenance")
+RUN = ("id", "provenance")
 
 _TABLES = (
     """CREATE TABLE outcome (
@@ -39,13 +39,13 @@ _TABLES = (
         seconds REAL NOT NULL,
         host TEXT NOT NULL,
         finished TEXT NOT NULL,
-        session INTEGER NOT NULL,
+        run INTEGER NOT NULL,
         position INTEGER NOT NULL,
         rows TEXT NOT NULL,
         checksum TEXT NOT NULL,
         UNIQUE (key, attempt)
     )""",
-    """CREATE TABLE session (
+    """CREATE TABLE run (
         id INTEGER NOT NULL UNIQUE,
         provenance TEXT NOT NULL,
         checksum TEXT NOT NULL
@@ -79,19 +79,19 @@ def migrate(connection: sqlite3.Connection, version: int) -> None:
     connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
-def _add_sessions_hosts_and_checksums(connection: sqlite3.Connection) -> None:
-    """Version 1 had one table, without ``host``, ``session``, ``position`` and ``checksum``."""
+def _add_runs_hosts_and_checksums(connection: sqlite3.Connection) -> None:
+    """Version 1 had one table, without ``host``, ``run``, ``position`` and ``checksum``."""
     for statement in _TABLES:
         connection.execute(statement)
     connection.create_function("checksum", -1, checksum, deterministic=True)
-    known = ", ".join(name for name in OUTCOME if name not in ("host", "session", "position"))
+    known = ", ".join(name for name in OUTCOME if name not in ("host", "run", "position"))
     everything = ", ".join(OUTCOME)
     connection.execute(
         f"INSERT INTO outcome ({everything}, checksum) SELECT {everything}, checksum({everything})"
-        f" FROM (SELECT {known}, '' AS host, 0 AS session, rowid - 1 AS position"
+        f" FROM (SELECT {known}, '' AS host, 0 AS run, rowid - 1 AS position"
         " FROM cell ORDER BY rowid)"
     )
     connection.execute("DROP TABLE cell")
 
 
-_STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _add_sessions_hosts_and_checksums}
+_STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _add_runs_hosts_and_checksums}

@@ -19,7 +19,7 @@ from diffkit.runner.store import schema
 
 _INSERT_OUTCOME = schema.insertion("outcome", schema.OUTCOME)
 _AT_ONCE = 1000
-_INSERT_SESSION = schema.insertion("session", schema.SESSION)
+_INSERT_RUN = schema.insertion("run", schema.RUN)
 
 
 class Stored(NamedTuple):
@@ -34,7 +34,7 @@ class Stored(NamedTuple):
     seconds: float
     host: str
     finished: str
-    session: int
+    run: int
     position: int
     rows: str
 
@@ -54,12 +54,12 @@ class Store:
     ) -> None:
         self._connection, self.path = connection, path
         self._checked = checked  # all checksums have been looked at
-        self._session: int | None = None
+        self._run: int | None = None
         self._provenance: dict[str, Any] = {}
 
     def begin(self, provenance: Mapping[str, Any]) -> None:
         """Say where the outcomes come from that are added from now on."""
-        self._session, self._provenance = None, dict(provenance)
+        self._run, self._provenance = None, dict(provenance)
 
     def add(self, task: CellTask, outcome: CellOutcome, experiment: str) -> bool:
         """Add what became of a task, unless that is known; whether it was added.
@@ -67,8 +67,8 @@ class Store:
         Raises StoreError where the file cannot be written to; what was in it stays.
         """
         with self._writing():
-            if self._session is None:
-                self._session = self._add_session()
+            if self._run is None:
+                self._run = self._add_run()
             values = (
                 outcome.key,
                 outcome.attempt,
@@ -79,18 +79,18 @@ class Store:
                 outcome.seconds,
                 outcome.host,
                 outcome.finished,
-                self._session,
+                self._run,
                 task.position,
                 outcome.rows,
             )
             done = self._connection.execute(_INSERT_OUTCOME, (*values, schema.checksum(*values)))
             return done.rowcount == 1
 
-    def copy_rows(self, outcomes: Iterable[Any], sessions: Iterable[Any]) -> None:
+    def copy_rows(self, outcomes: Iterable[Any], runs: Iterable[Any]) -> None:
         """Add rows as they were in another store, checksums included."""
         with self._writing():
             self._connection.executemany(_INSERT_OUTCOME, outcomes)
-            self._connection.executemany(_INSERT_SESSION, sessions)
+            self._connection.executemany(_INSERT_RUN, runs)
 
     def latest(self) -> dict[str, tuple[str, int]]:
         """Status and number of the latest attempt, by key."""
@@ -155,22 +155,22 @@ class Store:
             return None if moment is None else str(moment)
         return None
 
-    def earlier_sessions(self, keys: Iterable[str]) -> list[tuple[int, dict[str, Any]]]:
+    def earlier_runs(self, keys: Iterable[str]) -> list[tuple[int, dict[str, Any]]]:
         """How many of these cells each run before this one has given, with its provenance."""
         wanted, latest = set(keys), {}
-        for key, session in self._read("SELECT key, session FROM outcome ORDER BY attempt"):
-            latest[key] = session
-        counts = Counter(session for key, session in latest.items() if key in wanted)
-        known = dict(self._read("SELECT id, provenance FROM session"))
+        for key, run in self._read("SELECT key, run FROM outcome ORDER BY attempt"):
+            latest[key] = run
+        counts = Counter(run for key, run in latest.items() if key in wanted)
+        known = dict(self._read("SELECT id, provenance FROM run"))
         return [
             (counts[id], json.loads(known[id]) if id in known else {})
             for id in sorted(counts)
-            if id != self._session
+            if id != self._run
         ]
 
     def provenance(self) -> dict[int, dict[str, Any]]:
-        """Where the outcomes of each session come from, by its number."""
-        found = self._read("SELECT id, provenance FROM session")
+        """Where the outcomes of each run come from, by its number."""
+        found = self._read("SELECT id, provenance FROM run")
         return {number: json.loads(text) for number, text in found}
 
     def check(self, *, checksums: bool = True) -> None:
@@ -181,7 +181,7 @@ class Store:
                 raise Damage(" ".join(str(answer).split()))
             if not checksums:
                 return
-            for table, columns in (("outcome", schema.OUTCOME), ("session", schema.SESSION)):
+            for table, columns in (("outcome", schema.OUTCOME), ("run", schema.RUN)):
                 names = ", ".join(columns)
                 for *values, stated in self._connection.execute(
                     f"SELECT {names}, checksum FROM {table}"
@@ -204,11 +204,11 @@ class Store:
     ) -> None:
         self.close()
 
-    def _add_session(self) -> int:
-        [(number,)] = self._connection.execute("SELECT coalesce(max(id), 0) + 1 FROM session")
+    def _add_run(self) -> int:
+        [(number,)] = self._connection.execute("SELECT coalesce(max(id), 0) + 1 FROM run")
         text = json.dumps(self._provenance)
         values = (int(number), text)
-        self._connection.execute(_INSERT_SESSION, (*values, schema.checksum(*values)))
+        self._connection.execute(_INSERT_RUN, (*values, schema.checksum(*values)))
         return int(number)
 
     def _attempts(self) -> Iterator[Stored]:
