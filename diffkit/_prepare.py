@@ -23,6 +23,7 @@ from .tape.replay.signature import (
     leaves_of,
     signature_of,
     structure_of,
+    unflatten,
 )
 
 PLANS = ("source", "native", "arrays", "eager")
@@ -151,8 +152,8 @@ class Prepared:
         found: list[Any] = [None] * m
         current = self._recordings[0] if self._recordings else None
         if current is not None and current.run is self._run and current.scalars is not None:
-            together = _Columns(current, points, leaves, rest)
-            if together.fits(first, rest):
+            together = _Columns(current, leaves, rest)
+            if together.fits():
                 return together.derivatives(
                     lambda k: self(self._point(points, leaves, k), *rest), m
                 )
@@ -164,8 +165,6 @@ class Prepared:
         if not isinstance(points, NESTS):
             point = leaves[0][k]
             return float(point) if leaves[0].ndim == 1 and point.dtype.kind in "iu" else point
-        from .tape.replay.signature import unflatten
-
         return unflatten(structure_of(points), [v[k] for v in leaves])
 
     def __repr__(self) -> str:
@@ -352,12 +351,12 @@ def _native(scalars: ScalarProgram, needed: bool) -> tuple[Any, str]:
 class _Columns:
     """Many points at once, for a program on numbers."""
 
-    def __init__(self, recording: _Recording, points: Any, leaves: list[Any], rest: Any) -> None:
+    def __init__(self, recording: _Recording, leaves: list[Any], rest: Any) -> None:
         self.recording = recording
         self.points = leaves
         self.rest = rest
 
-    def fits(self, first: Any, rest: Sequence[Any]) -> bool:
+    def fits(self) -> bool:
         """Whether the leaves of the points are the first inputs of the program."""
         argument = self.recording.signature.arguments[0]
         scalars = self.recording.scalars
@@ -399,8 +398,6 @@ class _Columns:
             own = _all_leaves(y, results)
             for part, leaf in zip(parts[len(parts) - len(own) :], own, strict=True):
                 part[k] = leaf
-        from .tape.replay.signature import unflatten
-
         value, *rest = parts
         derivative = rest[0] if results.structure is None else unflatten(results.structure, rest)
         return (value, derivative) if results.with_value else derivative

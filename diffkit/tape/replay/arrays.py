@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from ...rules import RULES, Primitive, arithmetic, elementary, selection, shape
+from ...rules import RULES, Primitive, shape
 from ..recording import CONSTANT, GUARD, INPUT, OUTPUT, plain
 from .program import Node, Program
-from .reductions import reduction_into
 from .runs import Run, find_runs, scheduled
+from .writers import REDUCTIONS, arity, may_overwrite, simple, writer
 
 Call = tuple[Callable[..., Any], list[Any], tuple[tuple[int, int], ...], int]
 _VIEWS: set[Primitive] = {
@@ -28,14 +28,8 @@ _VIEWS: set[Primitive] = {
     *(RULES[fn] for fn in (np.squeeze, np.expand_dims, np.broadcast_to, np.swapaxes)),
     *(RULES[fn] for fn in (np.moveaxis, np.diagonal, np.flip)),
 }
-_REDUCTIONS: dict[Any, np.ufunc] = {np.sum: np.add, np.max: np.maximum, np.min: np.minimum}
 
 
-# NumPy wants the array to write into by its name here.
-_EXTREMES: dict[Any, Callable[..., Any]] = {
-    np.maximum: lambda a, b, out: np.maximum(a, b, out=out),
-    np.minimum: lambda a, b, out: np.minimum(a, b, out=out),
-}
 SHORT_AXIS = 64  # elements of the last axis below which broadcasting is slow
 SPARSE = 16  # times its elements that the memory of an input may take
 SPREAD = 1 << 20  # elements of the largest constant that is kept broadcast
@@ -163,7 +157,7 @@ class _Buffers:
 
     def _bind_array(self, k: int, node: Node) -> None:
         rule = node.rule
-        into = _writer(rule, node, self.nodes)
+        into = writer(rule, node, self.nodes)
         if may_overwrite(into) and rule.elementwise:
             out = self._in_place(k, node)
             out = self._allocate(k) if out is None else out
@@ -172,7 +166,7 @@ class _Buffers:
         if into is None:
             self._call(partial(_store, partial(rule.fn, **node.kwargs), out), node.operands, -1)
         else:
-            self._call(into, node.operands[: _arity(rule, node)], -1, out)
+            self._call(into, node.operands[: arity(rule, node)], -1, out)
             self._spread_constants(node, self.calls[-1][1])
 
     def _spread_constants(self, node: Node, args: list[Any]) -> None:
@@ -304,76 +298,12 @@ def _streamed(program: Program, runs: dict[int, Run]) -> set[int]:
 
 def _number(rule: Primitive, node: Node) -> Callable[..., Any]:
     """How to compute a number, or several values: on Python floats, as the recording did."""
-    fn = _REDUCTIONS[rule.fn].reduce if rule.fn in _REDUCTIONS and _simple(node) else rule.fn
+    fn = REDUCTIONS[rule.fn].reduce if rule.fn in REDUCTIONS and simple(node) else rule.fn
     kwargs = dict(node.kwargs)
     if fn is not rule.fn:
         kwargs.setdefault("axis", None)
     call = partial(fn, **kwargs) if kwargs else fn
     return lambda *args: plain(call(*args))
-
-
-def _simple(node: Node) -> bool:
-    return len(node.operands) == 1 and set(node.kwargs) <= {"axis", "keepdims"}
-
-
-def _writer(rule: Primitive, node: Node, nodes: Sequence[Node]) -> Callable[..., Any] | None:
-    """A function of the operands and of the array to write the result into; None if there is
-    none, and the result must be copied."""
-    fn = rule.fn
-    if rule is arithmetic.raised:
-        return _power_into(node, nodes)
-    if fn in _REDUCTIONS and _simple(node):
-        axis, keep = node.kwargs.get("axis"), bool(node.kwargs.get("keepdims", False))
-        return reduction_into(_REDUCTIONS[fn], nodes[node.operands[0]].shape, axis, keep)
-    if node.kwargs:
-        return None
-    if isinstance(fn, np.ufunc) and fn.nout == 1:
-        return _EXTREMES.get(fn, fn)
-    if rule is elementary.sech_squared and nodes[node.operands[0]].value.dtype.kind == "f":
-        return elementary.sech_squared_into
-    if rule is selection.where:
-        return _where_into
-    if rule is shape.scatter and not any(
-        nodes[n].rule is not CONSTANT or shape.names_twice(nodes[n].value)
-        for n in node.operands[2:]
-    ):
-        index = tuple([nodes[n].value for n in node.operands[2:]])
-        return partial(_scatter_into, index)
-    return None
-
-
-def may_overwrite(call: Any) -> bool:
-    """Whether what writes into an array may be given one of its own operands for it."""
-    return isinstance(call, np.ufunc) or call in _EXTREMES.values()
-
-
-def _arity(rule: Primitive, node: Node) -> int:
-    """The operands that the writer takes."""
-    return 1 if rule in (shape.scatter, arithmetic.raised) else len(node.operands)
-
-
-def _power_into(node: Node, nodes: Sequence[Node]) -> Callable[..., Any] | None:
-    """``array ** number`` as NumPy evaluates it: squares, roots and reciprocals are special."""
-    base, exponent = [nodes[n] for n in node.operands]
-    if exponent.rule is not CONSTANT or type(exponent.value) not in (int, float):
-        return None
-    if type(base.value) is not np.ndarray or base.value.dtype.kind != "f":
-        return None
-    b = exponent.value
-    special: dict[float, np.ufunc] = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal}
-    if b in special:
-        return special[b]
-    return None if b in (0, 1) else lambda a, out: np.power(a, b, out)
-
-
-def _where_into(condition: Any, a: Any, b: Any, out: Any) -> None:
-    np.copyto(out, b)
-    np.copyto(out, a, where=condition)
-
-
-def _scatter_into(index: tuple[Any, ...], g: Any, out: Any) -> None:
-    out.fill(0.0)
-    out[index] = g
 
 
 def _store(call: Callable[..., Any], out: Any, *args: Any) -> None:

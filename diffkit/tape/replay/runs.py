@@ -21,6 +21,7 @@ from ...rules import arithmetic
 from ..cores import cores
 from ..recording import CONSTANT
 from .program import Node, Program
+from .writers import may_overwrite, writer
 
 LARGE = 1 << 16  # elements from which arrays fall out of the cache, and threads pay
 BLOCK = 1 << 13  # elements of a block: a dozen of them fit into a core's second-level cache
@@ -91,7 +92,7 @@ class _Step:
         self.operands = node.operands
         self.dtype = node.value.dtype
         self.constants = {n: nodes[n].value for n in node.operands if _is_constant(nodes[n])}
-        self.call = writer(node, nodes)
+        self.call: Any = writer(node.rule, node, nodes)  # there is one, or it would not fit
         if node.rule is arithmetic.raised:
             self.operands = node.operands[:1]
 
@@ -146,20 +147,6 @@ def _return_to(free: dict[Any, list[Any]], blocks: list[Any]) -> None:
         free.setdefault(block.dtype, []).append(block)
 
 
-def may_overwrite(call: Any) -> bool:
-    """See ``arrays``."""
-    from . import arrays
-
-    return arrays.may_overwrite(call)
-
-
-def writer(node: Node, nodes: Sequence[Node]) -> Any:
-    """A function of the operands and of the array to write into; None if there is none."""
-    from .arrays import _writer
-
-    return _writer(node.rule, node, nodes)
-
-
 def _is_constant(node: Node) -> bool:
     return node.rule is CONSTANT and type(node.value) is not np.ndarray
 
@@ -200,7 +187,7 @@ def _fits(node: Node, nodes: Sequence[Node]) -> bool:
         and y.size >= LARGE
         and node.rule.elementwise
         and not node.kwargs
-        and writer(node, nodes) is not None
+        and writer(node.rule, node, nodes) is not None
         and all(_is_operand(nodes[n], y.shape) for n in node.operands)
     )
 

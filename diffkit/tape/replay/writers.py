@@ -1,0 +1,85 @@
+"""How an operation writes its result into an array that is there already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ...rules import Primitive, arithmetic, elementary, selection, shape
+from ..recording import CONSTANT
+from .program import Node
+from .reductions import reduction_into
+
+REDUCTIONS: dict[Any, np.ufunc] = {np.sum: np.add, np.max: np.maximum, np.min: np.minimum}
+# NumPy wants the array to write into by its name here.
+_EXTREMES: dict[Any, Callable[..., Any]] = {
+    np.maximum: lambda a, b, out: np.maximum(a, b, out=out),
+    np.minimum: lambda a, b, out: np.minimum(a, b, out=out),
+}
+
+
+def writer(rule: Primitive, node: Node, nodes: Sequence[Node]) -> Callable[..., Any] | None:
+    """A function of the operands and of the array to write the result into; None if there is
+    none, and the result must be copied."""
+    fn = rule.fn
+    if rule is arithmetic.raised:
+        return _power_into(node, nodes)
+    if fn in REDUCTIONS and simple(node):
+        axis, keep = node.kwargs.get("axis"), bool(node.kwargs.get("keepdims", False))
+        return reduction_into(REDUCTIONS[fn], nodes[node.operands[0]].shape, axis, keep)
+    if node.kwargs:
+        return None
+    if isinstance(fn, np.ufunc) and fn.nout == 1:
+        return _EXTREMES.get(fn, fn)
+    if rule is elementary.sech_squared and nodes[node.operands[0]].value.dtype.kind == "f":
+        return elementary.sech_squared_into
+    if rule is selection.where:
+        return _where_into
+    if rule is shape.scatter and not any(
+        nodes[n].rule is not CONSTANT or shape.names_twice(nodes[n].value)
+        for n in node.operands[2:]
+    ):
+        index = tuple([nodes[n].value for n in node.operands[2:]])
+        return partial(_scatter_into, index)
+    return None
+
+
+def may_overwrite(call: Any) -> bool:
+    """Whether what writes into an array may be given one of its own operands for it."""
+    return isinstance(call, np.ufunc) or call in _EXTREMES.values()
+
+
+def arity(rule: Primitive, node: Node) -> int:
+    """The operands that the writer takes."""
+    return 1 if rule in (shape.scatter, arithmetic.raised) else len(node.operands)
+
+
+def simple(node: Node) -> bool:
+    return len(node.operands) == 1 and set(node.kwargs) <= {"axis", "keepdims"}
+
+
+def _power_into(node: Node, nodes: Sequence[Node]) -> Callable[..., Any] | None:
+    """``array ** number`` as NumPy evaluates it: squares, roots and reciprocals are special."""
+    base, exponent = [nodes[n] for n in node.operands]
+    if exponent.rule is not CONSTANT or type(exponent.value) not in (int, float):
+        return None
+    if type(base.value) is not np.ndarray or base.value.dtype.kind != "f":
+        return None
+    b = exponent.value
+    special: dict[float, np.ufunc] = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal}
+    if b in special:
+        return special[b]
+    return None if b in (0, 1) else lambda a, out: np.power(a, b, out)
+
+
+def _where_into(condition: Any, a: Any, b: Any, out: Any) -> None:
+    np.copyto(out, b)
+    np.copyto(out, a, where=condition)
+
+
+def _scatter_into(index: tuple[Any, ...], g: Any, out: Any) -> None:
+    out.fill(0.0)
+    out[index] = g
