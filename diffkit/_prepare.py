@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from ._backends.base import Compiled
 from .errors import ShapeError, StaleTapeError, UnknownNameError, UnsupportedError
 from .tape import Tracer, record_many, untraced
 from .tape.replay.arrays import ArrayProgram
 from .tape.replay.columns import ColumnProgram
 from .tape.replay.columns import fits as fits_columns
-from .tape.replay.entry import MISS, Results, from_arrays, from_native, from_source
+from .tape.replay.entry import MISS, Results, from_arrays, from_library, from_native, from_source
 from .tape.replay.program import Program, program
 from .tape.replay.scalars import ScalarProgram, scalar_program
 from .tape.replay.signature import (
@@ -83,6 +84,7 @@ class Prepared:
         self,
         value_and: ValueAnd,
         replayed: ValueAnd | None,
+        compiling: Compiling | None,
         arguments: Sequence[Any] | None,
         active: set[int],
         with_value: bool,
@@ -98,6 +100,7 @@ class Prepared:
         self.on_change = on_change
         self._value_and = value_and
         self._replayed = replayed
+        self._compiling = compiling
         self._active = active
         self._with_value = with_value
         self._forced = plan
@@ -235,13 +238,15 @@ class Prepared:
     def _obstacle(self, arguments: Sequence[Any]) -> str | None:
         if self._forced == "eager":
             return "it was asked for"
-        if self._replayed is None:
+        if self._replayed is None and self._compiling is None:
             return "this backend calls the function itself at every point"
         if _is_recorded(arguments):
             return "the point itself is being recorded"
         return None
 
     def _recorded(self, arguments: Sequence[Any], result: tuple[Any, Any]) -> _Recording:
+        if self._compiling is not None:
+            return self._compiled(self._compiling, arguments, result)
         value, derivative = result
         leaves = [value, *leaves_of(derivative)]
         for others in (True, False):
@@ -256,12 +261,37 @@ class Prepared:
             # A constant may be needed as it is, as the number of a loop's steps for instance.
             if not others:
                 raise _CannotReplay(f"it cannot be recorded: {error}")
-        results = Results(
-            tuple([Leaf(type(v), v, constant=False) for v in leaves]),
+        return _planned(made, signature, self._results(result), self._forced)
+
+    def _compiled(
+        self, compiling: Compiling, arguments: Sequence[Any], result: tuple[Any, Any]
+    ) -> _Recording:
+        if self._forced is not None:
+            raise _CannotReplay(f"{compiling.name} computes it")
+        for others in (True, False):
+            try:
+                signature = signature_of(arguments, self._active, others)
+                made, call = compiling(signature, arguments)
+                found = call(signature.inputs(arguments))
+                if found is not None and _agree(found, [result[0], *leaves_of(result[1])]):
+                    break
+                error = "it gives something else once it is made ready"
+            except Exception as problem:  # whatever the function says to the library's arrays
+                error = str(problem)
+            if not others:
+                raise _CannotReplay(f"{compiling.name} cannot prepare it: {error}")
+        results = self._results(result)
+        run = from_library(call, signature, results, made.unchanged)
+        plan = Plan(compiling.name, made.operations, made.how)
+        return _Recording(plan, signature, results, run, None, None)
+
+    def _results(self, result: tuple[Any, Any]) -> Results:
+        value, derivative = result
+        return Results(
+            tuple([Leaf(type(v), v, constant=False) for v in (value, *leaves_of(derivative))]),
             structure_of(derivative) if isinstance(derivative, NESTS) else None,
             self._with_value,
         )
-        return _planned(made, signature, results, self._forced)
 
     def _program(self, signature: Signature, arguments: Sequence[Any]) -> Program:
         replayed = self._replayed
@@ -276,6 +306,53 @@ class Prepared:
         if not rows.replayable:
             raise _CannotReplay("a derivative met a NaN, or a value was written as text")
         return program(rows, values, places)
+
+
+@dataclass(frozen=True)
+class Compiling:
+    """How another library is given a function to prepare.
+
+    Attributes:
+        compiled: ``Backend.compiled`` for the operator.
+        f: the user's function.
+        active: the places of the arguments that are differentiated, in the order of the
+            derivatives.
+        vectors: whether the argument at place 1 is a tangent or cotangent.
+        name: what the backend is called.
+    """
+
+    compiled: Callable[..., Compiled | None]
+    f: Callable[..., Any]
+    active: tuple[int, ...]
+    vectors: bool
+    name: str
+
+    def __call__(
+        self, signature: Signature, arguments: Sequence[Any]
+    ) -> tuple[Compiled, Callable[[Sequence[Any]], list[Any] | None]]:
+        """What the backend made, and the same as a function of the inputs of a signature."""
+        owners = [k for k, a in enumerate(signature.arguments) for v in a.leaves if not v.constant]
+        x = [n for k in self.active for n, owner in enumerate(owners) if owner == k]
+        vector = [n for n, owner in enumerate(owners) if self.vectors and owner == 1]
+        others = [n for n in range(len(owners)) if n not in {*x, *vector}]
+        example = signature.inputs(arguments)
+
+        def of_leaves(*leaves: Any) -> Any:
+            inputs = [*example]
+            for n, value in zip((*x, *others), leaves, strict=True):
+                inputs[n] = value
+            given = signature.arguments_with(inputs)
+            return self.f(*given[:1], *given[1 + self.vectors :])
+
+        pick = lambda inputs, places: tuple([inputs[n] for n in places])  # noqa: E731
+        made = self.compiled(of_leaves, pick(example, x), pick(example, others))
+        if made is None:
+            raise _CannotReplay("each point is a new beginning for it")
+
+        def call(inputs: Sequence[Any]) -> list[Any] | None:
+            return made.call(pick(inputs, x), pick(inputs, vector), pick(inputs, others))
+
+        return made, call
 
 
 class _CannotReplay(Exception):

@@ -16,6 +16,7 @@ All raise:
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -386,7 +387,7 @@ def prepare(
         UnsupportedError: the plan that was asked for is not possible.
         MissingPackageError: the plan that was asked for needs a package.
     """
-    from ._prepare import Prepared
+    from ._prepare import Compiling, Prepared
 
     name = getattr(operator, "__name__", str(operator))
     plain = name.removeprefix("value_and_")
@@ -402,12 +403,15 @@ def prepare(
     vectors = plain in ("jvp", "vjp", "hvp")
     positions = argnums if isinstance(argnums, tuple) else (argnums,)
     count = 1 + len(args) - vectors
-    active = {0 if k % count == 0 else k % count + vectors for k in positions if count > 0}
+    active = [0 if k % count == 0 else k % count + vectors for k in positions if count > 0]
+    compiled = partial(chosen.compiled, plain)
+    own = type(chosen).compiled is not Backend.compiled
     return Prepared(
         derivative,
         derivative if chosen.replayable else None,
+        Compiling(compiled, f, tuple(active), vectors, chosen.name) if own else None,
         (x, *args) if args or not vectors else None,
-        active | ({1} if vectors else set()),
+        {*active} | ({1} if vectors else set()),
         with_value=operator is value_and,
         plan=plan,
         on_change=on_change,

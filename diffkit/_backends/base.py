@@ -11,6 +11,7 @@ active arguments have been bound into them by ``diffkit.operators``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
@@ -34,6 +35,25 @@ OPERATORS = (
     "vjp",
     "hvp",
 )
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """A derivative that was made ready for many points.
+
+    Attributes:
+        call: ``call(x, vector, others)`` gives a list of f(x) and the leaves of the derivative, or
+            None where f takes another branch than at the example point. All three are tuples of
+            leaves; the vector is empty but for jvp, vjp and hvp.
+        operations: the operations that were recorded; 0 where f was not recorded.
+        how: how it is computed, for people.
+        unchanged: whether the arrays that f takes from elsewhere are what they were.
+    """
+
+    call: Callable[[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]], list[Any] | None]
+    operations: int
+    how: str
+    unchanged: Callable[[], bool] | None = None
 
 
 class Backend:
@@ -144,6 +164,27 @@ class Backend:
         # The Hessian is symmetric, so v H is H v and either hook will do.
         step = self.value_and_jvp if self._has("pushforward") else self.value_and_vjp
         return y, step(lambda t: self.value_and_gradient(f, t)[1], x, v)[1]
+
+    # Many points
+
+    def compiled(
+        self, operator: str, f: Callable[..., Any], x: tuple[Any, ...], others: tuple[Any, ...]
+    ) -> Compiled | None:
+        """The derivative made ready for many points, where the backend has a way of its own.
+
+        Args:
+            operator: the operator.
+            f: ``f(*x, *others)``.
+            x: example values of what is differentiated: floats and arrays.
+            others: example values of what is not, but may change from call to call.
+
+        Returns:
+            None where each point is a new beginning.
+
+        Raises:
+            UnsupportedError: this derivative of this function cannot be made ready.
+        """
+        return None
 
     # What it can do
 

@@ -6,13 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import jax
+import jax.experimental
+import jax.numpy as jnp
+import jax.scipy.special
 import numpy as np
 
 from ..rules import Primitive
 from ..tape import plain
 from .base import OPERATORS
-from .numpy_like import operation
+from .numpy_like import Trusted, operation
 from .peer import Leaves, Peer, Reading, Run
+
+# As found in version 0.10.2 by comparing all rules with differences
+_TRUSTED = Trusted(wrong=frozenset({"spence", "boxcox", "expn"}), of_complex=frozenset({"arccosh"}))
 
 
 @dataclass(frozen=True, repr=False)
@@ -28,38 +35,29 @@ class JAX(Peer):
     natively = frozenset(OPERATORS)
 
     def operation(self, rule: Primitive) -> Callable[..., Any]:
-        import jax
-        import jax.scipy.special
-
-        xp = jax.numpy
         if rule.name == "scatter":
-            return lambda g, shape, *index: xp.zeros(shape, g.dtype).at[index].add(g)
-        return operation(rule, "JAX", (xp, xp.linalg, xp.fft, jax.scipy.special))
+            return lambda g, shape, *index: jnp.zeros(shape, g.dtype).at[index].add(g)
+        namespaces = (jnp, jnp.linalg, jnp.fft, jax.scipy.special)
+        return operation(rule, self.name, namespaces, _TRUSTED)
 
     def constant(self, value: Any) -> Any:
-        import jax
-
-        return value if value.dtype.kind in "iub" else jax.numpy.asarray(value)
+        return value if value.dtype.kind in "iub" else jnp.asarray(value)
 
     def numpy(self, value: Any) -> Any:
         return plain(np.array(value))
 
     def together(self, y: Any) -> Any:
-        import jax
-
-        return jax.numpy.stack(y) if isinstance(y, (list, tuple)) else y
+        return jnp.stack(y) if isinstance(y, (list, tuple)) else y
 
     def read(self, f: Callable[..., Any], x: Leaves, others: Leaves = ()) -> Reading:
         with _doubles():
             return super().read(f, x, others)
 
     def run(self, operator: str, reading: Reading, x: Leaves, compiled: bool) -> Run:
-        import jax
-
         transform = _TRANSFORMS[operator]
 
         def derive(x: Leaves, v: Any, others: Leaves) -> Any:
-            f = lambda *leaves: jax.numpy.asarray(reading(leaves, others))  # noqa: E731
+            f = lambda *leaves: jnp.asarray(reading(leaves, others))  # noqa: E731
             y, d = transform(f, x, v)
             return y, d, reading.guards(x, others)
 
@@ -67,8 +65,9 @@ class JAX(Peer):
 
         def run(x: Leaves, v: Any, others: Leaves) -> Any:
             with _doubles():
-                arrays = jax.tree_util.tree_map(jax.numpy.asarray, (x, v, others))
-                y, d, guards = call(*arrays)
+                if not compiled:  # compiled code takes NumPy's arrays as they are
+                    x, v, others = jax.tree_util.tree_map(jnp.asarray, (x, v, others))
+                y, d, guards = call(x, v, others)
             return self.numpy(y), jax.tree_util.tree_map(self.numpy, d), guards
 
         return run
@@ -76,26 +75,19 @@ class JAX(Peer):
 
 def _doubles() -> Any:
     """Double precision for a while; older versions of JAX have the switch elsewhere."""
-    import jax
-    import jax.experimental
-
-    switch: Any = getattr(jax, "enable_x64", None) or vars(jax.experimental)["enable_x64"]
-    return switch(True)
+    place: Any = jax if hasattr(jax, "enable_x64") else jax.experimental
+    return place.enable_x64(True)
 
 
 # How JAX takes each derivative, of f(*x)
 
 
 def _pullback(f: Any, x: Leaves, u: Any) -> Any:
-    import jax
-
     y, pull = jax.vjp(f, *x)
-    return y, pull(jax.numpy.asarray(u, y.dtype))
+    return y, pull(jnp.asarray(u, y.dtype))
 
 
 def _pushforward(f: Any, x: Leaves, v: Any) -> Any:
-    import jax
-
     return jax.jvp(f, x, v)
 
 
@@ -104,14 +96,10 @@ def _gradient(f: Any, x: Leaves, v: Any = None) -> Any:
 
 
 def _derivative(f: Any, x: Leaves, v: Any = None) -> Any:
-    import jax
-
-    return jax.jvp(f, x, (jax.numpy.ones_like(x[0]),))
+    return jax.jvp(f, x, (jnp.ones_like(x[0]),))
 
 
 def _jacobian(f: Any, x: Leaves, v: Any = None) -> Any:
-    import jax
-
     y = jax.eval_shape(f, *x)
     if y.size > x[0].size:
         y, push = jax.linearize(f, *x)
@@ -121,9 +109,7 @@ def _jacobian(f: Any, x: Leaves, v: Any = None) -> Any:
 
 
 def _by_unit_vectors(linear: Any, like: Any, axis: int) -> Any:
-    import jax
-
-    units = jax.numpy.eye(like.size, dtype=like.dtype).reshape(like.size, *like.shape)
+    units = jnp.eye(like.size, dtype=like.dtype).reshape(like.size, *like.shape)
     return jax.vmap(linear, out_axes=axis)(units)
 
 
@@ -138,8 +124,6 @@ def _hessian(f: Any, x: Leaves, v: Any = None) -> Any:
 
 
 def _hvp(f: Any, x: Leaves, v: Any) -> Any:
-    import jax
-
     y, _ = _gradient(f, x)
     return y, jax.jvp(lambda *t: _gradient(f, t)[1], x, v)[1]
 

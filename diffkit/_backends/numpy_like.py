@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,43 @@ from ..rules import Primitive
 from ..tape.replay.elsewhere import Operation
 
 
-def operation(rule: Primitive, library: str, namespaces: Sequence[Any]) -> Operation:
+@dataclass(frozen=True)
+class Trusted:
+    """What a library was found to differentiate wrongly in silence, and is therefore not asked.
+
+    Attributes:
+        wrong: names of primitives.
+        of_complex: names of primitives whose derivatives are wrong for complex numbers.
+        ignored: keywords that its derivative rules do not look at.
+    """
+
+    wrong: frozenset[str] = frozenset()
+    of_complex: frozenset[str] = frozenset()
+    ignored: frozenset[str] = frozenset()
+
+    def checked(self, library: str, name: str, found: Operation) -> Operation:
+        """The library's function, which refuses what is known to come out wrong."""
+
+        def refusal(what: str) -> UnsupportedError:
+            return UnsupportedError(
+                f"{library} differentiates {name}{what} wrongly; use backend='reverse'"
+            )
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            for keyword in self.ignored.intersection(kwargs):
+                raise refusal(f" with {keyword}")
+            if name in self.of_complex and np.iscomplexobj(args[0]):
+                raise refusal(" of complex numbers")
+            return found(*args, **kwargs)
+
+        if name in self.wrong:
+            raise refusal("")
+        return call if self.ignored or name in self.of_complex else found
+
+
+def operation(
+    rule: Primitive, library: str, namespaces: Sequence[Any], trusted: Trusted
+) -> Operation:
     """The library's function for a primitive.
 
     Args:
@@ -20,17 +57,17 @@ def operation(rule: Primitive, library: str, namespaces: Sequence[Any]) -> Opera
         library: what to call the library in a message.
         namespaces: where to look for functions by their NumPy or SciPy names. The first has the
             functions of ``numpy`` itself, and ``linalg`` among them.
+        trusted: what not to ask it.
 
     Raises:
-        UnsupportedError: there is none.
+        UnsupportedError: there is none, or it is not to be trusted.
     """
     if rule.name in _ALIKE:
-        return _ALIKE[rule.name](namespaces[0])
+        return trusted.checked(library, rule.name, _ALIKE[rule.name](namespaces[0]))
     name = rule.fn.__name__
     for namespace in namespaces:
         if not name.startswith("_") and hasattr(namespace, name):
-            found: Operation = getattr(namespace, name)
-            return found
+            return trusted.checked(library, rule.name, getattr(namespace, name))
     raise UnsupportedError(f"{library} has no {rule.name}; use backend='reverse'")
 
 
@@ -93,6 +130,20 @@ def _p_norm(xp: Any) -> Operation:
     )  # fmt: skip
 
 
+def _of_one_triangle(name: str) -> Callable[[Any], Operation]:
+    """NumPy reads one triangle of a Hermitian matrix alone, and so does the derivative."""
+
+    def made(xp: Any) -> Operation:
+        def of_triangle(a: Any, UPLO: str = "L") -> Any:
+            lower = a if UPLO == "L" else xp.conj(xp.swapaxes(a, -1, -2))
+            above = xp.conj(xp.swapaxes(xp.tril(lower, -1), -1, -2))
+            return getattr(xp.linalg, name)(xp.tril(lower) + above)
+
+        return of_triangle
+
+    return made
+
+
 # Primitives whose functions are not NumPy's own, by their names
 _ALIKE: dict[str, Callable[[Any], Operation]] = {
     "power": _power,
@@ -120,7 +171,9 @@ _ALIKE: dict[str, Callable[[Any], Operation]] = {
     "solve_columns": lambda xp: xp.linalg.solve,
     "p_norm": _p_norm,
     "pinv": lambda xp: lambda a, rcond=None, rtol=None: xp.linalg.pinv(a),
-    "cholesky_lower": lambda xp: xp.linalg.cholesky,
+    "cholesky_lower": _of_one_triangle("cholesky"),
+    "eigh": _of_one_triangle("eigh"),
+    "eigvalsh": _of_one_triangle("eigvalsh"),
     "qr_tall": lambda xp: xp.linalg.qr,
     "svd_thin": lambda xp: lambda a: xp.linalg.svd(a, full_matrices=False),
     "lexsort": lambda xp: lambda keys, axis=-1: xp.lexsort(keys, axis),

@@ -8,7 +8,8 @@ how the library takes each kind of derivative.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -28,6 +29,7 @@ from ..tape.replay.program import program
 from .base import (
     OPERATORS,
     Backend,
+    Compiled,
     Function,
     Linear,
     Point,
@@ -51,18 +53,20 @@ class Reading:
         taken: the branch that was taken at each guard.
         operations: how many operations were recorded; 0 for a function of the library's own.
         unchanged: whether the arrays that f takes from elsewhere are what they were.
+        obstacle: why f could not be recorded, where it was tried.
     """
 
     def __init__(
         self, on_arrays: Callable[[Leaves], tuple[Any, list[Any]]], value: Any,
         taken: Sequence[bool] = (), operations: int = 0,
-        unchanged: Callable[[], bool] | None = None,
+        unchanged: Callable[[], bool] | None = None, obstacle: Exception | None = None,
     ) -> None:  # fmt: skip
         self._on_arrays = on_arrays
         self.value = value
         self.taken = list(taken)
         self.operations = operations
         self.unchanged = unchanged
+        self.obstacle = obstacle
 
     def __call__(self, x: Leaves, others: Leaves = ()) -> Any:
         return self._on_arrays((*x, *others))[0]
@@ -151,10 +155,13 @@ class Peer(Backend):
             if self.functions == "numpy" or not _may_be_own(error):
                 raise
             try:
-                return self._own(f, (*x, *others))
+                return self._own(f, (*x, *others), error)
             except Exception as second:
-                error.add_note(f"As a function written for {self.name} it fails, too: {second}")
-            raise
+                raise self._either(error, second) from None
+
+    def _either(self, error: Exception, second: Exception) -> Exception:
+        error.add_note(f"As a function written for {self.name} it fails, too: {second}")
+        return error
 
     def _recorded(self, f: Callable[..., Any], inputs: Leaves) -> Reading:
         rows, values, places = record_many(lambda *leaves: [f(*leaves)], inputs)
@@ -163,16 +170,41 @@ class Peer(Backend):
         unchanged = made.unchanged if made.noted else None
         return Reading(there, values[0], there.taken, max(len(made), 1), unchanged)
 
-    def _own(self, f: Callable[..., Any], inputs: Leaves) -> Reading:
+    def _own(
+        self, f: Callable[..., Any], inputs: Leaves, obstacle: Exception | None = None
+    ) -> Reading:
         def on_arrays(leaves: Leaves) -> tuple[Any, list[Any]]:
             return self.together(f(*leaves)), []
 
-        y = self.together(f(*map(self.constant, inputs)))
-        return Reading(on_arrays, gather(self.numpy(y)))
+        given = [v if type(v) is float else self.constant(v) for v in inputs]
+        y = self.together(f(*given))
+        return Reading(on_arrays, gather(self.numpy(y)), obstacle=obstacle)
 
     def together(self, y: Any) -> Any:
         """What a function of the library's own returned, as one array of the library's."""
         return y
+
+    @contextmanager
+    def naming(self, reading: Reading) -> Iterator[None]:
+        """Where the library fails on a function that was recorded, it is for the library's reasons;
+        errors of a function of its own are the user's, and pass.
+
+        Raises:
+            UnsupportedError: the library failed on a function that was recorded.
+        """
+        try:
+            yield
+        except DiffkitError:
+            raise
+        except Exception as error:
+            if reading.obstacle is not None:
+                raise self._either(reading.obstacle, error) from None
+            if not reading.operations:
+                raise
+            raise UnsupportedError(
+                f"{self.name} cannot do this: {type(error).__name__}: {error}; "
+                f"use backend='reverse'"
+            ) from error
 
     # Operators
 
@@ -186,11 +218,31 @@ class Peer(Backend):
         v = v(reading.value) if callable(v) else v
         if operator in ("jvp", "hvp") and not several:
             v = (v,)
-        run = self.run(operator, reading, leaves, compiled=False)
-        y, d, _ = run(leaves, v, ())
+        with self.naming(reading):
+            y, d, _ = self.run(operator, reading, leaves, compiled=False)(leaves, v, ())
         if operator in ("gradient", "vjp", "hvp") and not several:
             d = d[0]
         return y, d
+
+    def compiled(
+        self, operator: str, f: Callable[..., Any], x: Leaves, others: Leaves
+    ) -> Compiled | None:
+        by_leaves = operator in ("gradient", "jvp", "vjp", "hvp")
+        if operator not in self.natively or not (by_leaves or len(x) == 1):
+            return None
+        if operator == "derivative" and np.ndim(x[0]):
+            return None  # whether f is elementwise is to be seen at each point
+        reading = self.read(f, x, others)
+        run = self.run(operator, reading, x, compiled=True)
+
+        def call(x: Leaves, v: Leaves, others: Leaves) -> list[Any] | None:
+            y, d, guards = run(x, v[0] if operator == "vjp" else v or None, others)
+            if reading.taken and [bool(g) for g in guards] != reading.taken:
+                return None
+            return [y, *d] if isinstance(d, tuple) else [y, d]
+
+        how = "read from a recording" if reading.operations else "a function of its own"
+        return Compiled(call, reading.operations, f"{how}, by {self.name}", reading.unchanged)
 
     def pushforward(self, f: Function, x: Point) -> tuple[Value, Linear]:
         self._require("jvp")

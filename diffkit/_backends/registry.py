@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from ..errors import UnknownNameError
@@ -17,7 +18,10 @@ _BUILT_IN = {
     "symbolic": ("symbolic", "Symbolic"),
     "forward": ("forward", "Forward"),
     "reverse": ("reverse", "Reverse"),
+    "jax": ("jax", "JAX"),
+    "autograd": ("autograd", "Autograd"),
 }
+_LIBRARIES = {"jax", "autograd"}
 
 
 def _registered() -> dict[str, Any]:
@@ -44,7 +48,7 @@ class Backends(Mapping[str, Backend]):
         return _load(name)
 
     def __iter__(self) -> Any:
-        yield from _BUILT_IN
+        yield from (name for name in _BUILT_IN if name not in _LIBRARIES or find_spec(name))
         yield from _registered()
 
     def __len__(self) -> int:

@@ -297,3 +297,32 @@ def from_arrays(
     ]  # fmt: skip
     writer.give_back(made, results)
     return writer.function()
+
+
+def from_library(
+    call: Callable[[Any], list[Any] | None],
+    signature: Signature,
+    results: Results,
+    unchanged: Any,
+) -> Callable[..., Any]:
+    """The entry of a derivative that another library computes.
+
+    Args:
+        call: takes the inputs, and gives the leaves of the result; None where it does not hold.
+        signature, results, unchanged: as for the other entries.
+    """
+    writer = _Writer(signature, unchanged)
+    writer.bound["run"] = call
+    names = [name for name, _ in writer.inputs]
+    made = [f"r{k}" for k in range(len(results.leaves))]
+    writer.lines.append(f"found = run(({', '.join(names)},))")
+    writer._miss("found is None")
+    writer.lines.append(f"{', '.join(made)}, = found")
+    checked = [*writer.inputs, *zip(made, results.leaves, strict=True)]
+    writer.require_finite([_term(name, leaf) for name, leaf in checked])
+    writer.lines += [
+        f"r{k} = {writer._bind(leaf.kind)}(r{k})"
+        for k, leaf in enumerate(results.leaves) if leaf.kind is not np.ndarray
+    ]  # fmt: skip
+    writer.give_back(made, results)
+    return writer.function()
