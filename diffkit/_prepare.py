@@ -27,7 +27,7 @@ from .tape.replay.signature import (
     unflatten,
 )
 
-PLANS = ("source", "native", "arrays", "eager")
+PLANS = ("source", "native", "machine", "arrays", "eager")
 NATIVE_FROM = 100  # operations from which the native loop, if installed, beats generated source
 SOURCE_UP_TO = 100_000  # operations that Python compiles within half a second
 KEPT = 8  # recordings that are kept, for branches and shapes that come back
@@ -41,8 +41,9 @@ class Plan:
 
     Attributes:
         name: ``"source"``, generated Python on floats; ``"native"``, a compiled loop over the
-            operations; ``"arrays"``, NumPy into buffers that are used again; or ``"eager"``, the
-            backend called anew each time.
+            operations; ``"machine"``, machine code made of them at once, which ``"native"`` comes
+            to after many calls; ``"arrays"``, NumPy into buffers that are used again; or
+            ``"eager"``, the backend called anew each time.
         operations: the operations of a replay; 0 for "eager".
         reason: why it was chosen.
     """
@@ -387,7 +388,7 @@ def _planned(
     if name == "source":
         assert scalars is not None
         run = from_source(scalars, signature, results, unchanged)
-    elif name == "native":
+    elif name in ("native", "machine"):
         run = from_native(native, signature, results, unchanged)
     else:
         run = from_arrays(ArrayProgram(made), signature, results, unchanged)
@@ -399,17 +400,20 @@ def _planned(
 def _choose(scalars: ScalarProgram | None, forced: str | None) -> tuple[str, Any, str]:
     """The plan, the native program where it takes one, and the reason."""
     if scalars is None:
-        if forced in ("source", "native"):
+        if forced in ("source", "native", "machine"):
             raise _CannotReplay("it operates on whole arrays")
         return "arrays", None, "it operates on whole arrays"
     if forced in ("source", "arrays"):
         return forced, None, "it was asked for"
-    size = len(scalars.steps)
-    if forced == "native" or size >= NATIVE_FROM:
-        native, obstacle = _native(scalars, needed=forced == "native")
+    size, needed = len(scalars.steps), forced in ("native", "machine")
+    if needed or size >= NATIVE_FROM:
+        native, obstacle = _native(scalars, needed)
+        if native is not None and forced == "machine":
+            native.heat()
+            return "machine", native, "it was asked for"
         if native is not None:
             return "native", native, "a long program on numbers"
-        if forced == "native":
+        if needed:
             raise _CannotReplay(obstacle)
     else:
         obstacle = "a short program on numbers"

@@ -373,8 +373,8 @@ def prepare(
         args: example constants.
         backend: a name or a configured backend.
         argnums: the arguments that are differentiated.
-        plan: "source", "native", "arrays" or "eager", to have it computed that way; by default
-            the fastest for the size of the function. See ``Plan``.
+        plan: "source", "native", "machine", "arrays" or "eager", to have it computed that way; by
+            default the fastest for the size of the function. See ``Plan``.
         on_change: "record" to record again where the recording does not hold, "raise" to raise
             StaleTapeError.
 

@@ -34,6 +34,7 @@ CALL_1, CALL_2 = range(34, 36)
 
 # The head of a program, a vector of 64-bit integers: addresses and numbers of elements.
 CODE, FUNCTIONS, CONSTANTS, CONSTANT_COUNT, INPUTS, SLOTS, OUTPUTS, OUTPUT_COUNT = range(8)
+MACHINE_CODE = 8  # 0 where there is none
 
 # In front of the slots: the arguments of an inner loop, of one operand and of two; the number of
 # elements and the strides, both as NumPy passes them for numbers; the operands and the result,
@@ -71,6 +72,18 @@ def _call(typing, loop, args, count, strides, data):
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * 5), generate
+
+
+@intrinsic
+def _run(typing, machine_code, memory):
+    """``char machine_code(char *memory)``; see ``machine``."""
+
+    def generate(context, builder, signature, values):
+        kind = ir.FunctionType(ir.IntType(8), [_byte])
+        code = builder.inttoptr(values[0], kind.as_pointer())
+        return builder.call(code, [builder.inttoptr(values[1], _byte)])
+
+    return types.int8(types.int64, types.int64), generate
 
 
 @intrinsic
@@ -239,11 +252,28 @@ def run_once(program, point, results):
         x[k] = constants[k]
     for k in range(head[INPUTS]):
         x[first + k] = point[k]
-    taken = _steps(_ints(head[CODE]), _longs(head[FUNCTIONS]), memory)
+    if head[MACHINE_CODE] != 0:
+        taken = _run(head[MACHINE_CODE], memory) != 0
+    else:
+        taken = _steps(_ints(head[CODE]), _longs(head[FUNCTIONS]), memory)
     outputs = _ints(head[OUTPUTS])
     for k in range(head[OUTPUT_COUNT]):
         results[k] = x[outputs[k]]
     return taken
+
+
+@_compiled()
+def _all_finite(numbers):
+    bad = 0
+    for k in range(len(numbers)):
+        bad |= numbers[k] - numbers[k] != 0.0  # vectorised, as the order does not matter
+    return bad == 0
+
+
+@_compiled()
+def run_checked(program, point, results):
+    """As ``run_once``; False as well where the point or a result is not finite."""
+    return _all_finite(point) and run_once(program, point, results) and _all_finite(results)
 
 
 @_compiled()
@@ -256,6 +286,7 @@ def run_many(program, points, results, taken):
 _VECTOR = types.Array(types.float64, 1, "A")
 _SIGNATURES = {
     run_once: types.boolean(types.int64, _VECTOR, types.float64[::1]),
+    run_checked: types.boolean(types.int64, _VECTOR, types.float64[::1]),
     run_many: types.void(types.int64, types.float64[:, ::1], types.float64[:, ::1],
                          types.boolean[::1]),
 }  # fmt: skip

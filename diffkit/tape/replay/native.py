@@ -31,6 +31,7 @@ BOOLEANS = (bool, np.bool_)
 EXACT = 2**53  # integers up to here are doubles
 _empty = np.empty  # looked up once, not at each call
 MOST_SLOTS = 2**23  # what the upper bits of an instruction can name
+MOST_TRANSLATED = 50_000  # instructions of which machine code is made, within a second or two
 CHUNK = 64  # points that a thread takes at once, at least
 
 
@@ -94,24 +95,38 @@ class NativeProgram:
         outputs: the slot of each result.
     """
 
-    __slots__ = ("_address", "_entry", "_kept", "_results", "_shape", "instructions", "slots")
+    __slots__ = (
+        "_address",
+        "_checked",
+        "_cold",
+        "_entry",
+        "_head",
+        "_kept",
+        "_results",
+        "_shape",
+        "instructions",
+        "slots",
+    )
 
     def __init__(
         self, code: Any, functions: Any, constants: Any, inputs: int, slots: int, outputs: Any
     ) -> None:
         self._shape, self._results = (inputs,), len(outputs)
         self.instructions, self.slots = len(code) - 1, slots
-        arrays = (
+        arrays: tuple[Any, ...] = (
             np.ascontiguousarray(code, np.int32),
             np.array([(loop.address, loop.data) for loop in functions], np.int64),
             np.array(constants, np.float64),
             np.array(outputs, np.int32),
         )
         at = [array.ctypes.data for array in arrays]
-        head = np.array([*at[:3], len(constants), inputs, slots, at[3], len(outputs)], np.int64)
-        self._kept = head, arrays  # addresses alone keep nothing alive
-        self._address = head.ctypes.data
+        head = [*at[:3], len(constants), inputs, slots, at[3], len(outputs), 0]
+        self._head = np.array(head, np.int64)
+        self._kept = arrays  # addresses alone keep nothing alive
+        self._address = self._head.ctypes.data
+        self._cold = _calls_before_machine_code(self.instructions)
         self._entry = _loops().entry(_loops().run_once)
+        self._checked = _loops().entry(_loops().run_checked)
 
     def __call__(self, flat: Any) -> Any:
         """The elements of all outputs at a point, or None where a guard decides otherwise.
@@ -126,6 +141,33 @@ class NativeProgram:
             flat = self._vector(flat)
         results = _empty(self._results)
         return results if self._entry(self._address, flat, results) else None
+
+    def finite(self, flat: Any) -> Any:
+        """As a call, but None as well where the point or a result is not finite."""
+        if flat.dtype is not FLOAT64 or flat.shape != self._shape:
+            flat = self._vector(flat)
+        self._cold -= 1
+        if not self._cold:
+            self.heat()
+        results = _empty(self._results)
+        return results if self._checked(self._address, flat, results) else None
+
+    @property
+    def hot(self) -> bool:
+        """Whether it runs as machine code."""
+        return bool(self._head[_loops().MACHINE_CODE])
+
+    def heat(self) -> None:
+        """Make machine code of the program, for all calls to come.
+
+        That takes as long as many calls take; where there are many, they come to it by themselves.
+        """
+        from .machine import MachineCode
+
+        code, functions, constants, *_ = self._kept
+        machine_code = MachineCode(code, functions, constants)
+        self._kept = (*self._kept[:4], machine_code)
+        self._head[_loops().MACHINE_CODE] = machine_code.address  # at once: other threads read it
 
     def _vector(self, flat: Any) -> Any:
         vector = np.asarray(flat, np.float64)
@@ -161,6 +203,16 @@ class NativeProgram:
         else:
             list(_threads().map(part, range(0, m, size)))
         return results, taken
+
+
+def _calls_before_machine_code(instructions: int) -> int:
+    """After how many calls machine code is made: when as much time has gone by as making it takes,
+    so that all in all no program takes more than twice the time that it could.
+
+    An instruction takes about 2 ns in the loop, 1 ns in machine code, and 80 microseconds to be
+    translated, of which a few milliseconds are the same for all (``benchmarks/prepared.py``).
+    """
+    return 40_000 if 0 < instructions <= MOST_TRANSLATED else -1
 
 
 @functools.cache

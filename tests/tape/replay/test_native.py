@@ -1,10 +1,11 @@
-"""The native loop gives the bits that the rules give."""
+"""The native loop, and the machine code made of it, give the bits that the rules give."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,24 @@ from diffkit.rules import special as _special  # noqa: E402, F401  (SciPy's func
 
 SPECIAL = [0.0, -0.0, 0.5, 1.0, -1.0, 2.0, -3.0, 1e-320, -5e-324, 1e300, np.inf, -np.inf, np.nan]
 ORDINARY = [*np.random.default_rng(7).normal(size=60), *np.random.default_rng(8).uniform(0, 9, 60)]
+
+
+@pytest.fixture(scope="module", params=["loop", "machine code"], autouse=True)
+def hot(request: Any) -> Iterator[bool]:
+    """All tests are of the loop, and then of the machine code."""
+    compile = native.compile
+
+    def heated(scalars: ScalarProgram) -> Any:
+        run = compile(scalars)
+        if run is not None and 0 < run.instructions < 10_000:
+            run.heat()
+            assert run.hot
+        return run
+
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "machine code":
+            patch.setattr(native, "compile", heated)
+        yield request.param == "machine code"
 
 
 def scalars_of(f: Any, *inputs: Any) -> ScalarProgram:
@@ -338,3 +357,38 @@ def test_the_loops_are_compiled_also_where_nothing_can_be_kept(monkeypatch: Any)
 
     monkeypatch.setattr(loops, "njit", njit)
     assert loops._compiled()(lambda x: x + 1.0)(2.0) == 3.0
+
+
+def test_machine_code_is_made_after_many_calls(monkeypatch: Any, hot: bool) -> None:
+    monkeypatch.setattr(native, "_calls_before_machine_code", lambda instructions: 5)
+    run = native.compile(scalars_of(lambda x: [np.sin(x) + 1], 0.5))
+    assert run is not None
+    for k in range(8):
+        assert run.finite(np.array([0.1 * k]))[0] == np.sin(0.1 * k) + 1
+        assert run.hot == (hot or k >= 4)
+
+
+@pytest.mark.parametrize("point", [[np.nan], [np.inf], [800.0]])
+def test_what_is_not_finite_is_no_answer(point: Any) -> None:
+    run = native.compile(scalars_of(lambda x: [np.exp(x)], 0.5))
+    assert run is not None
+    with np.errstate(all="ignore"):
+        assert run.finite(np.array(point)) is None
+        assert not np.isfinite(run(np.array(point))).any()
+
+
+def test_a_program_longer_than_one_part_of_machine_code(hot: bool) -> None:
+    """Values that live across parts, and guards in each of them."""
+
+    def f(x: Any) -> Any:
+        y, first = x[0], x[1] * 3.0
+        for k in range(700):
+            y = y * 0.999 + x[k % 3] if y > -1e3 else y
+        return [y + first, first]
+
+    x = np.array([0.3, -0.2, 0.7])
+    run = native.compile(scalars_of(f, x))
+    assert run is not None and run.hot == hot
+    for shift in (0.0, 0.25):
+        assert np.array_equal(run(x + shift), f(x + shift))
+    assert run(np.array([-2e6, 0.0, 0.0])) is None
