@@ -69,7 +69,7 @@ def reverse_sweep(rows: Recording, inputs: int, output: int, seed: Any) -> list[
             if _has_nan(g):
                 _note_decision(g)
                 return careful_sweep(rows, inputs, output, seed, _evaluate, like, ZERO)
-            g = _joined(g) if type(g) is list else g
+            g = _joined(g) if isinstance(g, list) else g
         found.append(g)
     return found
 
@@ -159,7 +159,7 @@ def _pull_general(
         for _ in parents:
             _accumulate(adjoints, owned, parents[0], term)
     else:
-        if type(g) is list:
+        if isinstance(g, list):
             g = _joined(g)
         elif type(g) is dict:  # one cotangent for each output that was used
             g = tuple([g[k] if k in g else np.zeros_like(v) for k, v in enumerate(y)])
@@ -196,7 +196,7 @@ def _pull_each(adjoints: list[Any], owned: set[int], row: tuple[Any, ...], g: An
 
 def _has_nan(g: Any) -> bool:
     """Whether an adjoint holds a NaN, or infinities of both signs: the sum tells at a glance."""
-    if type(g) is list:
+    if isinstance(g, list):
         g = sum(map(untraced, g))
     elif type(g) is not float:
         g = np.add.reduce(untraced(g), axis=None)
@@ -215,14 +215,22 @@ def _double(value: Any) -> Any:
     return np.float64(value) if type(value) is float else value
 
 
+class _Elements(list[Any]):
+    """The adjoint of an array of several axes that is read element by element."""
+
+    __slots__ = ("shape",)
+    shape: tuple[int, ...]
+
+
 def _joined(elements: list[Any]) -> Any:
-    """The adjoint of a vector that was read element by element."""
-    return np.stack(elements) if Tracer in map(type, elements) else np.array(elements)
+    """The adjoint of an array that was read element by element."""
+    flat = np.stack(elements) if Tracer in map(type, elements) else np.array(elements)
+    return np.reshape(flat, elements.shape) if type(elements) is _Elements else flat
 
 
 def _note_decision(g: Any) -> None:
     """Tell the outer recording that a value has decided how a sweep goes."""
-    for part in g if type(g) is list else [g]:
+    for part in g if isinstance(g, list) else [g]:
         while type(part) is Tracer:
             part.tape.replayable = False
             part = part.value
@@ -230,7 +238,7 @@ def _note_decision(g: Any) -> None:
 
 def _accumulate(adjoints: list[Any], owned: set[int], k: int, term: Any) -> None:
     held = adjoints[k]
-    if type(held) is list:  # the adjoint of a vector that was read element by element
+    if isinstance(held, list):  # the adjoint of a vector that was read element by element
         held = _joined(held)
     if held is ZERO:
         adjoints[k] = term
@@ -286,20 +294,30 @@ def _is_basic(args: tuple[Any, ...]) -> bool:
 
 
 def _is_element(args: tuple[Any, ...]) -> bool:
-    """Whether one element of a short vector is read."""
-    return len(args) == 2 and type(args[1]) is int and args[0].ndim == 1 and len(args[0]) <= SHORT
+    """Whether one element of a small array is read."""
+    x, *index = args
+    return len(index) == x.ndim and x.size <= SHORT and all(type(k) is int for k in index)
 
 
 def _add_element(adjoints: list[Any], owned: set[int], row: int, args: Any, g: Any) -> None:
     """Add a traced cotangent to one element: a whole array for each would cost n squared."""
-    x, k = args
-    if adjoints[row] is ZERO:
-        adjoints[row] = [ZERO] * len(x)
+    x, *index = args
     held = adjoints[row]
-    if type(held) is list:
-        held[k] = g if held[k] is ZERO else held[k] + g
-    else:
-        _accumulate(adjoints, owned, row, GETITEM.vjps[0](g, None, x, k))  # type: ignore[misc]
+    if held is ZERO:
+        held = [ZERO] * x.size
+        if x.ndim > 1:
+            held = _Elements(held)
+            held.shape = x.shape
+        adjoints[row] = held
+    if not isinstance(held, list):
+        _accumulate(adjoints, owned, row, GETITEM.vjps[0](g, None, x, *index))  # type: ignore[misc]
+        return
+    k = index[0]
+    for axis in range(1, x.ndim):
+        k = k * x.shape[axis] + index[axis] % x.shape[axis]
+    if x.ndim > 1:
+        k += x.size * (index[0] < 0)
+    held[k] = g if held[k] is ZERO else held[k] + g
 
 
 def _add_at(
