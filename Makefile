@@ -1,6 +1,7 @@
 # make run     set up .venv and run every experiment; then open reports/index.html
 # make test    set up .venv and run the tests
 # make check   lint, formatting and types
+# make docs    build the documentation; then open docs/_build/html/index.html
 #
 # Another interpreter: make run PYTHON=python3.13
 
@@ -9,7 +10,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test check format clean help
+.PHONY: run test check docs format clean help
 
 run: $(VENV)/.run-ready
 	$(BIN)/diffkit run
@@ -22,12 +23,15 @@ check: $(VENV)/.dev-ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(VENV)/.docs-ready
+	$(BIN)/sphinx-build -n -W --keep-going -b html docs docs/_build/html
+
 format: $(VENV)/.dev-ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) dist docs/_build docs/reference/generated .mypy_cache .pytest_cache .ruff_cache
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile
@@ -41,4 +45,8 @@ $(VENV)/.run-ready: pyproject.toml
 
 $(VENV)/.dev-ready: $(VENV)/.run-ready
 	$(PIP) install -e '.[dev]'
+	touch $@
+
+$(VENV)/.docs-ready: $(VENV)/.run-ready
+	$(PIP) install -e '.[docs]'
 	touch $@

@@ -1,7 +1,8 @@
-"""The README's generated tables: ``python -m diffkit._support`` brings them up to date."""
+"""Generated tables of the README and of docs/: ``python -m diffkit._support`` renews them all."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ._backends import OPERATORS, backends
+from ._problems import problems
 from .rules import COMPOSITES, RULES, load_families
 
 # Backends of other packages do not belong into this project's table.
@@ -25,17 +27,19 @@ def support() -> str:
 
 
 def coverage() -> str:
-    """The functions that have a derivative, by namespace, as a Markdown table."""
+    """The functions that have a derivative, a section for each namespace, in Markdown."""
     from .rules import special as special  # SciPy's entries join the table
 
     load_families()
     active = {fn for fn, rule in RULES.items() if rule.differentiable} | set(COMPOSITES)
     flat = set(RULES) - active
-    rows = [["namespace", "differentiated", "constant wherever they are smooth"], ["---"] * 3]
+    sections = []
     for namespace in NAMESPACES:
-        names = [sorted(_names(namespace, fns)) for fns in (active, flat)]
-        rows.append([f"`{namespace}`", *(", ".join(n) for n in names)])
-    return _markdown(rows)
+        sections.append(f"## {namespace}")
+        for kind, fns in (("Differentiated", active), ("Constant wherever they are smooth", flat)):
+            if names := sorted(_names(namespace, fns)):
+                sections.append(f"{kind}: {', '.join(f'`{name}`' for name in names)}.")
+    return "\n\n".join(sections)
 
 
 def _names(namespace: str, fns: set[Any]) -> Iterator[str]:
@@ -54,22 +58,60 @@ def _names(namespace: str, fns: set[Any]) -> Iterator[str]:
                 yield name
 
 
+def catalogue() -> str:
+    """The named test problems with their formulas and sources, as a Markdown table."""
+    rows = [["name", "formula", "source"], ["---"] * 3]
+    rows += [[f"`{n}`", _plain(p.description), _plain(p.source)] for n, p in problems.items()]
+    return _markdown(rows)
+
+
+def experiments() -> str:
+    """The experiments that come with diffkit, in the order of the course, as a Markdown table."""
+    from .report.course import CHAPTERS
+    from .runner import discovery
+
+    chapters = [chapter.name for chapter in CHAPTERS]
+    found = [discovery.load(name) for name in discovery.names()]
+    found.sort(key=lambda e: (chapters.index(e.chapter), e.order))
+    rows = [["name", "chapter", "title"], ["---"] * 3]
+    return _markdown(rows + [[f"`{e.name}`", e.chapter, _plain(e.title)] for e in found])
+
+
+def _plain(text: str) -> str:
+    """Text in which nothing is taken for Markdown."""
+    return re.sub(r"([\\`*_|<\[])", r"\\\1", text)
+
+
 def _markdown(rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-TABLES = {"support": support, "coverage": coverage}
+TABLES = {
+    "support": support,
+    "coverage": coverage,
+    "problems": catalogue,
+    "experiments": experiments,
+}
 
 
 def insert(text: str) -> str:
-    """The text with each table between its two marks."""
+    """The text with each table between its two marks, where it has them."""
     for name, table in TABLES.items():
         begin, end = f"<!-- {name}: generated -->", f"<!-- end of {name} -->"
-        before, rest = text.split(begin)
-        text = f"{before}{begin}\n{table()}\n{end}{rest.split(end)[1]}"
+        if begin in text:
+            before, rest = text.split(begin)
+            text = f"{before}{begin}\n\n{table()}\n\n{end}{rest.split(end)[1]}"
     return text
 
 
+def pages() -> list[Path]:
+    """The files of a checkout that may hold tables."""
+    root = Path(__file__).parents[1]
+    return [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
+
+
 if __name__ == "__main__":
-    readme = Path("README.md")
-    readme.write_text(insert(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in pages():
+        old = page.read_text(encoding="utf-8")
+        if (new := insert(old)) != old:
+            page.write_text(new, encoding="utf-8")

@@ -5,7 +5,7 @@ any shape, or a nest of tuples, lists and dicts of them. ``args`` are constants.
 another argument active, or several, in which case derivatives come as a tuple. ``backend`` is a
 name (see ``diffkit.backends``) or a configured backend such as ``FiniteDifference(order=4)``.
 
-All raise:
+Raises:
     UnknownNameError: there is no backend of that name.
     NonNumericError: x, or what f returns, is not made of real or complex numbers.
     NonFiniteError, DomainError: x, or f(x), is NaN or infinite.

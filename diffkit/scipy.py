@@ -2,7 +2,7 @@
 
 The ufuncs of ``scipy.special`` can be called on traced values as they are; SciPy's other functions
 convert their arguments to plain arrays and would lose the derivative. Those here take the same
-arguments, plain or traced, and have derivatives of any order in both modes:
+arguments, plain or traced, and have derivatives of any order in both modes::
 
     from diffkit.scipy import logsumexp
     dk.gradient(lambda x: logsumexp(x), x)

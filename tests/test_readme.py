@@ -1,31 +1,41 @@
-"""What the README says is what the package does."""
+"""The generated tables of the README and of docs/ are what the package does."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
 from diffkit import _support
 
-README = Path(__file__).parent.parent / "README.md"
+PAGES = _support.pages()
 
 
-def test_the_generated_tables_are_up_to_date() -> None:
-    text = README.read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+def test_the_generated_tables_are_up_to_date(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
     assert _support.insert(text) == text, "run python -m diffkit._support"
 
 
+def test_every_table_is_in_a_page() -> None:
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    for name in _support.TABLES:
+        assert f"<!-- {name}: generated -->" in text
+    assert "<!-- support: generated -->" in (PAGES[0]).read_text(encoding="utf-8")
+
+
 def test_the_tables_are_not_empty() -> None:
-    assert "einsum" in _support.coverage()
-    assert "eigh" in _support.coverage()
-    assert "gammaln" in _support.coverage()
+    assert "`einsum`" in _support.coverage()
+    assert "`eigh`" in _support.coverage()
+    assert "`gammaln`" in _support.coverage()
     assert _support.support().count("native") > 10
+    assert "`griewank`" in _support.catalogue()
+    assert "`fd_error_exp`" in _support.experiments()
 
 
-@pytest.mark.parametrize(
-    "code", re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.S)
-)
-def test_every_python_block_runs(code: str) -> None:
-    exec(compile(code, "README.md", "exec"), {})
+def test_a_table_cannot_be_torn_by_what_stands_in_it() -> None:
+    assert _support._plain("|x| is *x* or x_1") == r"\|x\| is \*x\* or x\_1"
+
+
+def test_a_page_without_marks_stays_as_it_is() -> None:
+    assert _support.insert("no marks\n") == "no marks\n"

@@ -35,8 +35,14 @@ class Verdict:
 class Run:
     """An experiment with all that one run of it gave.
 
-    measured: how many cells this run has measured; the others were in the store.
-    notes: what a reader of the results should know, a line each.
+    Attributes:
+        experiment: what was run.
+        results: the table of all cells.
+        figures: drawn from the table.
+        verdicts: what became of each claim.
+        provenance: when, where and with which versions.
+        measured: how many cells this run has measured; the others were in the store.
+        notes: what a reader of the results should know, a line each.
     """
 
     experiment: Experiment
@@ -62,13 +68,14 @@ class Run:
 class Settings:
     """How to run an experiment.
 
-    seed: where random numbers begin.
-    command: what a reader types to do the same.
-    engine: where cells are measured (`runner.engines`); by default in guarded child processes of
-        this machine where these can load the experiment, and in this process where not.
-    retry: the statuses of which cells in the store are measured again.
-    seconds, megabytes: the limits of each cell, instead of those of the experiment.
-    on_cell: called after each cell with the number done and the number of all.
+    Attributes:
+        seed: where random numbers begin.
+        command: what a reader types to do the same.
+        engine: where cells are measured (`runner.engines`); by default in guarded child processes
+            of this machine where these can load the experiment, and in this process where not.
+        retry: the statuses of which cells in the store are measured again.
+        seconds, megabytes: the limits of each cell, instead of those of the experiment.
+        on_cell: called after each cell with the number done and the number of all.
     """
 
     seed: int = 0
@@ -83,11 +90,14 @@ class Settings:
 def run(experiment: Experiment, *, store: Store | None = None, **settings: Any) -> Run:
     """Measure the cells that are missing, draw the figures and judge the claims.
 
-    store: where the outcomes are kept (`runner.store.open_store`); in memory without one.
-    settings: see `Settings`.
+    Args:
+        experiment: what to run.
+        store: where the outcomes are kept (`diffkit.runner.open_store`); in memory without one.
+        settings: see `diffkit.runner.run.Settings`.
 
-    Raises ExperimentError where the experiment gives no cells or its figures cannot be drawn, and
-    StoreError where the store cannot be written to.
+    Raises:
+        ExperimentError: the experiment gives no cells, or its figures cannot be drawn.
+        StoreError: the store cannot be written to.
     """
     wanted = Settings(**settings)
     clock = start(command=wanted.command, seed=wanted.seed)

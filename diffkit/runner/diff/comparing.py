@@ -31,11 +31,14 @@ def diff(
 ) -> Difference:
     """Compare run ``before`` (A) with run ``after`` (B); see `diffkit.runner.diff`.
 
-    before, after: stores, results.json files, or folders of them.
-    threshold: the ratio, at least 1, from which on a change of a number counts.
-    metrics: only these columns; all without.
+    Args:
+        before, after: stores, results.json files, or folders of them.
+        threshold: the ratio, at least 1, from which on a change of a number counts.
+        metrics: only these columns; all without.
 
-    Raises StoreError where there are no results, and DiffkitError for a threshold below 1.
+    Raises:
+        StoreError: there are no results.
+        DiffkitError: the threshold is below 1.
     """
     if not threshold >= 1:
         raise DiffkitError(f"a threshold of {threshold} where a ratio of 1 or more is due")

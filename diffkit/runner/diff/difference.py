@@ -45,12 +45,13 @@ class Hole:
 class Difference:
     """Two runs compared.
 
-    threshold: the ratio from which on a change of a number counts.
-    cells: how many both have.
-    compared: how many results of these were compared, statuses not counted.
-    changes: what has changed, with what counts first, and the largest ratio first.
-    holes: what could not be compared.
-    only_before, only_after: cells that only one run has, by experiment.
+    Attributes:
+        threshold: the ratio from which on a change of a number counts.
+        cells: how many both have.
+        compared: how many results of these were compared, statuses not counted.
+        changes: what has changed, with what counts first, and the largest ratio first.
+        holes: what could not be compared.
+        only_before, only_after: cells that only one run has, by experiment.
     """
 
     threshold: float

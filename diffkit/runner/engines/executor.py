@@ -31,14 +31,15 @@ _Future = cf.Future[str]
 class OnExecutor:
     """Measures in the workers of an executor, each cell in a guarded child of its worker.
 
-    executor: is not shut down here. It may run a call twice, as clusters do that lose a worker.
-    slots: how many calls it runs at the same time; by default what it says itself, or as many as
-        there are processors.
-
     Cells are handed over in batches, and each batch gives its outcomes when all of it is done. Of
     an experiment that takes timings, one cell at a time is measured on each machine. After Ctrl-C
     workers in this process stop at once; other processes are waited for until they have done the
     batches that they have begun, or ten seconds. See `remote` for what travels.
+
+    Args:
+        executor: is not shut down here. It may run a call twice, as clusters do that lose a worker.
+        slots: how many calls it runs at the same time; by default what it says itself, or as many
+            as there are processors.
     """
 
     threads = 1  # of numerical libraries, in each child

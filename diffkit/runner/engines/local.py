@@ -21,9 +21,10 @@ _Given = CellOutcome | BaseException | None
 class Local:
     """Measures in child processes, in each of them one cell at a time.
 
-    slots: how many; by default as many as there are processors. An experiment that takes timings
-        is given one.
-    threads: of numerical libraries in each child.
+    Args:
+        slots: how many; by default as many as there are processors. An experiment that takes
+            timings is given one.
+        threads: of numerical libraries in each child.
     """
 
     def __init__(self, slots: int | None = None, threads: int | None = 1) -> None:

@@ -46,14 +46,18 @@ def open_store(
 ) -> Iterator[Store]:
     """The store at ``path`` to write to, made if need be, and locked until the block ends.
 
-    wait: seconds to wait at most for another process that has it open.
-    durable: let each cell survive also a power failure, for some milliseconds a cell.
-    on_notice: told, in a line, what is waited for and what had to be done.
-
     A store of an older schema is migrated, with a copy of it kept beside. From a damaged one all
     that is readable is recovered into a new one, and the damaged one is kept beside.
-    Raises StoreError where it is in use for longer, was written by a newer diffkit, is no store,
-    or cannot be written to.
+
+    Args:
+        path: the file.
+        wait: seconds to wait at most for another process that has it open.
+        durable: let each cell survive also a power failure, for some milliseconds a cell.
+        on_notice: told, in a line, what is waited for and what had to be done.
+
+    Raises:
+        StoreError: it is in use for longer, was written by a newer diffkit, is no store, or cannot
+            be written to.
     """
     tell = on_notice or (lambda line: None)
     lock = Lock(path, wait, lambda holder: tell(f"waiting for {holder}, at most {wait:g} s"))

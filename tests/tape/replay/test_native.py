@@ -388,7 +388,8 @@ def test_a_program_longer_than_one_part_of_machine_code(hot: bool) -> None:
 
     x = np.array([0.3, -0.2, 0.7])
     run = native.compile(scalars_of(f, x))
-    assert run is not None and run.hot == hot
+    assert run is not None
+    assert run.hot == hot
     for shift in (0.0, 0.25):
         assert np.array_equal(run(x + shift), f(x + shift))
     assert run(np.array([-2e6, 0.0, 0.0])) is None
