@@ -10,6 +10,7 @@ see ``runs``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -17,11 +18,12 @@ import numpy as np
 
 from ...rules import RULES, Primitive, shape
 from ..recording import CONSTANT, GUARD, INPUT, OUTPUT, plain
-from .program import Node, Program
+from .array_code import SHORT_AXIS, SPREAD, Coder, NotInstruction, coder
+from .program import MissedBranch, Node, Program
 from .runs import Run, find_runs, scheduled
+from .stretches import PythonCall, Step, stretches
 from .writers import REDUCTIONS, arity, may_overwrite, simple, writer
 
-Call = tuple[Callable[..., Any], list[Any], tuple[tuple[int, int], ...], int]
 _VIEWS: set[Primitive] = {
     shape.getitem,
     *(RULES[fn] for fn in (np.reshape, np.ravel, np.transpose, np.matrix_transpose)),
@@ -30,13 +32,8 @@ _VIEWS: set[Primitive] = {
 }
 
 
-SHORT_AXIS = 64  # elements of the last axis below which broadcasting is slow
+copyto = np.copyto  # looked up once, not at each call
 SPARSE = 16  # times its elements that the memory of an input may take
-SPREAD = 1 << 20  # elements of the largest constant that is kept broadcast
-
-
-class MissedBranch(Exception):
-    """The recorded branch, or a recorded shape, is not the one at this point."""
 
 
 class ArrayProgram:
@@ -46,11 +43,14 @@ class ArrayProgram:
 
     Attributes:
         program: what it computes.
+        checks: the inputs and results that are arrays of which a call itself sees whether they
+            are finite.
     """
 
     def __init__(self, program: Program) -> None:
         self.program = scheduled(program)
         self._idle = [_Buffers(self.program)]
+        self.checks = self._idle[0].checks
 
     def __call__(self, inputs: Sequence[Any]) -> list[Any]:
         """The results at a point; arrays are the caller's own.
@@ -59,7 +59,8 @@ class ArrayProgram:
             inputs: floats and arrays of the recorded shapes and dtypes.
 
         Raises:
-            MissedBranch: the recording does not hold there.
+            MissedBranch: the recording does not hold there, or an array of ``checks`` is not
+                finite.
         """
         try:
             buffers = self._idle.pop()
@@ -84,7 +85,9 @@ class _Buffers:
         self.cells: list[Any] = [None] * len(program.nodes)
         self.arrays: dict[int, Any] = {}  # arrays that stay where they are
         self.base: dict[int, int] = {}  # of a view: the node that owns the memory
-        self.calls: list[Call] = []
+        self.calls: list[PythonCall] = []
+        self.owners: list[int] = []  # the node of each call
+        self.checks: set[int] = set()
         self.pool: dict[tuple[int, Any], list[Any]] = {}
         self.runs = find_runs(program)
         self.last = _last_uses(program, self.runs)
@@ -94,6 +97,8 @@ class _Buffers:
         self.streamed = _streamed(program, self.runs)
         for k in range(len(self.nodes)):
             self._prepare(k)
+            self.owners += [k] * (len(self.calls) - len(self.owners))
+        self.steps = self._steps()
 
     # Running
 
@@ -101,25 +106,43 @@ class _Buffers:
         cells = self.cells
         for k, value in enumerate(inputs):
             if k in self.arrays:
-                np.copyto(self.arrays[k], value)
+                copyto(self.arrays[k], value)
             else:
                 cells[k] = value
-        for call, args, dynamic, target in self.calls:
-            for position, k in dynamic:
-                args[position] = cells[k]
-            y = call(*args)
-            if target >= 0:
-                cells[target] = y
+        for step in self.steps:
+            step(cells)
         results = [self._result(k) for k in self.program.outputs]
-        # A result that stands twice is two arrays, which do not share their memory.
-        return [y.copy() if any(y is r for r in results[:k]) and type(y) is np.ndarray else y
-                for k, y in enumerate(results)]  # fmt: skip
+        if self.runs:  # their results are new arrays, of which none may be given back twice
+            for n, y in enumerate(results):
+                if type(y) is np.ndarray and any(y is r for r in results[:n]):
+                    results[n] = y.copy()
+        return results
 
     def _result(self, k: int) -> Any:
         if k in self.arrays:
             return self.arrays[k].copy()
         value = self.cells[k]
         return self.nodes[k].value if value is None else value
+
+    def _steps(self) -> list[Step]:
+        """The calls, and between them the stretches that need no call from Python."""
+        writing = coder(self.nodes, self.arrays)
+        if writing is None:
+            return [*self.calls]
+        return stretches(
+            self.nodes, writing, self.owners, self.calls, self.cells, self.program.outputs,
+            frozenset(self.runs), self._checks(writing, range(self.program.inputs)),
+            self._checks(writing, self.program.outputs),
+        )  # fmt: skip
+
+    def _checks(self, writing: Coder, places: Sequence[int]) -> list[int]:
+        """The instructions that see whether arrays are finite."""
+        code: list[int] = []
+        for k in places:
+            with suppress(NotInstruction):
+                code += writing.finite(k)
+                self.checks.add(k)
+        return code
 
     # Binding
 
@@ -167,7 +190,7 @@ class _Buffers:
             self._call(partial(_store, partial(rule.fn, **node.kwargs), out), node.operands, -1)
         else:
             self._call(into, node.operands[: arity(rule, node)], -1, out)
-            self._spread_constants(node, self.calls[-1][1])
+            self._spread_constants(node, self.calls[-1].args)
 
     def _spread_constants(self, node: Node, args: list[Any]) -> None:
         """Broadcast constant operands once and for all: NumPy is slow where the axes along which
@@ -187,7 +210,7 @@ class _Buffers:
             [(i, n) for i, n in enumerate(operands)
              if n not in self.arrays and self.nodes[n].rule is not CONSTANT]
         )  # fmt: skip
-        self.calls.append((call, [*args, *more], dynamic, target))
+        self.calls.append(PythonCall(call, [*args, *more], dynamic, target))
 
     def _bind_view(self, k: int, node: Node) -> bool:
         """Take a view once and for all; False where it would be a copy."""

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..recording import numeric
-from .arrays import ArrayProgram, MissedBranch
-from .program import is_complex
+from .arrays import ArrayProgram
+from .program import MissedBranch, is_complex
 from .scalars import ScalarProgram
 from .signature import Leaf, Signature, same, taken_apart, unflatten
 from .source import SELECTIONS, WITHOUT_FLOATS, on_numbers, statements
@@ -291,8 +291,9 @@ def from_arrays(
     made = [f"r{k}" for k in range(len(results.leaves))]
     writer.lines.append(f"{', '.join(made)}, = run(({', '.join(names)},))")
     recorded = [program.program.nodes[k].value for k in program.program.outputs]
-    checked = [*writer.inputs, *zip(made, results.leaves, strict=True)]
-    writer.require_finite([_term(name, leaf) for name, leaf in checked])
+    places = [*range(len(names)), *program.program.outputs]
+    checked = zip(places, [*writer.inputs, *zip(made, results.leaves, strict=True)], strict=True)
+    writer.require_finite([_term(*one) for k, one in checked if k not in program.checks])
     writer.lines += [
         f"r{k} = {writer._bind(leaf.kind)}(r{k})" for k, leaf in enumerate(results.leaves)
         if leaf.kind is not np.ndarray and leaf.kind is not type(recorded[k])

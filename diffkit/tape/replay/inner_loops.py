@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-DOUBLE = 12  # NPY_DOUBLE
+TYPE_NUMBERS = {"?": 0, "d": 12}  # NPY_BOOL and NPY_DOUBLE
 INTEGERS = set("bhilqp")
 _SIGNATURES = {1: "d->d", 2: "dd->d"}
 
@@ -54,10 +54,18 @@ class InnerLoop:
 
 
 @functools.cache
-def inner_loop(ufunc: np.ufunc) -> InnerLoop | None:
-    """The loop of a ufunc from doubles to a double, or None where there is none to be had."""
-    signature = _SIGNATURES.get(ufunc.nin)
-    if signature not in ufunc.types or ufunc.nout != 1 or ufunc.signature is not None:
+def inner_loop(ufunc: np.ufunc, signature: str | None = None) -> InnerLoop | None:
+    """The loop of a ufunc for a signature, or None where there is none to be had.
+
+    Args:
+        ufunc: of one result.
+        signature: of doubles and truth values, as in ``ufunc.types``: "dd->?" say. By default
+            that from doubles to a double.
+    """
+    if ufunc.nout != 1 or (ufunc.signature is not None and signature is None):
+        return None  # matmul and the like, whose loops take more than elements
+    signature = signature or _SIGNATURES.get(ufunc.nin)
+    if signature not in ufunc.types:
         return None
     if not is_numpys(ufunc) and any(INTEGERS & set(kinds) for kinds in ufunc.types):
         return None  # one operand is meant to be an integer, such as an order
@@ -69,7 +77,7 @@ def inner_loop(ufunc: np.ufunc) -> InnerLoop | None:
     k = ufunc.types.index(signature)
     kinds = struct.types[k * ufunc.nargs : (k + 1) * ufunc.nargs]
     address = struct.functions[k]
-    if address is None or set(kinds) != {DOUBLE}:
+    if address is None or kinds != [TYPE_NUMBERS[c] for c in signature.replace("->", "")]:
         return None
     return InnerLoop(address, (struct.data[k] if struct.data else None) or 0, ufunc.nin)
 

@@ -33,6 +33,10 @@ _POWERS = {np.power, np.float_power, arithmetic.raised.fn}
 _OF_SIGNS = {np.copysign, np.signbit, np.arctan2}
 
 
+class MissedBranch(Exception):
+    """The recorded branch, or a recorded shape, is not the one at this point."""
+
+
 class Node(NamedTuple):
     """One operation, input or constant of a program.
 

@@ -14,6 +14,7 @@ from .program import Node
 from .reductions import reduction_into
 
 REDUCTIONS: dict[Any, np.ufunc] = {np.sum: np.add, np.max: np.maximum, np.min: np.minimum}
+_SPECIAL_POWERS: dict[float, np.ufunc] = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal}
 # NumPy wants the array to write into by its name here.
 _EXTREMES: dict[Any, Callable[..., Any]] = {
     np.maximum: lambda a, b, out: np.maximum(a, b, out=out),
@@ -69,10 +70,15 @@ def _power_into(node: Node, nodes: Sequence[Node]) -> Callable[..., Any] | None:
     if type(base.value) is not np.ndarray or base.value.dtype.kind != "f":
         return None
     b = exponent.value
-    special: dict[float, np.ufunc] = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal}
-    if b in special:
-        return special[b]
+    if b in _SPECIAL_POWERS:
+        return _SPECIAL_POWERS[b]
     return None if b in (0, 1) else lambda a, out: np.power(a, b, out)
+
+
+def special_power(node: Node, nodes: Sequence[Node]) -> np.ufunc | None:
+    """The ufunc that an array's power with a certain exponent is; None if it is no such power."""
+    into = _power_into(node, nodes)
+    return into if isinstance(into, np.ufunc) else None
 
 
 def _where_into(condition: Any, a: Any, b: Any, out: Any) -> None:
