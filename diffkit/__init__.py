@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import errors
     from ._backends import Backend, backends
+    from ._backends.autograd import Autograd
     from ._backends.complex_step import ComplexStep
     from ._backends.estimate import Estimate
     from ._backends.finite_difference import FiniteDifference
     from ._backends.forward import Forward
+    from ._backends.jacobi import Jacobi
+    from ._backends.jax import JAX
+    from ._backends.numdifftools import Numdifftools
     from ._backends.reverse import Reverse
+    from ._backends.scipy import SciPy
     from ._backends.symbolic import Symbolic
     from ._check import check_gradient
     from ._compare import Comparison, compare
@@ -49,6 +54,7 @@ __version__ = "0.1.0"
 # program pays for what it uses.
 _MODULES = ("errors", "testing")
 _HOME = {
+    "Autograd": "_backends.autograd",
     "Backend": "_backends",
     "Comparison": "_compare",
     "ComplexStep": "_backends.complex_step",
@@ -56,8 +62,12 @@ _HOME = {
     "FiniteDifference": "_backends.finite_difference",
     "Forward": "_backends.forward",
     "Function": "_function",
+    "JAX": "_backends.jax",
+    "Jacobi": "_backends.jacobi",
+    "Numdifftools": "_backends.numdifftools",
     "Reference": "measure.reference",
     "Reverse": "_backends.reverse",
+    "SciPy": "_backends.scipy",
     "Swell": "measure.swell",
     "Symbolic": "_backends.symbolic",
     "Tape": "tape.tape",
@@ -100,7 +110,13 @@ def __getattr__(name: str) -> Any:
         return import_module(f".{name}", __name__)
     if name not in _HOME:
         raise AttributeError(f"module 'diffkit' has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    home = _HOME[name]
+    try:
+        value = getattr(import_module(f".{home}", __name__), name)
+    except ModuleNotFoundError as error:
+        from ._backends.registry import absence
+
+        raise absence(home.rpartition(".")[2]) or error from None
     globals()[name] = value  # the next time it is found without this function
     return value
 
@@ -110,6 +126,8 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "JAX",
+    "Autograd",
     "Backend",
     "Comparison",
     "ComplexStep",
@@ -117,8 +135,11 @@ __all__ = [
     "FiniteDifference",
     "Forward",
     "Function",
+    "Jacobi",
+    "Numdifftools",
     "Reference",
     "Reverse",
+    "SciPy",
     "Swell",
     "Symbolic",
     "Tape",

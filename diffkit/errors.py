@@ -35,12 +35,12 @@ class UnknownNameError(DiffkitError, KeyError):
 
 
 class MissingPackageError(DiffkitError, ImportError):
-    """An optional package is needed; the message carries its install line."""
+    """An optional package is needed; ``install`` is the line that installs it."""
 
     def __init__(self, needed_for: str, package: str, extra: str | None = None) -> None:
         self.package = package
-        install = f"pip install 'diffkit[{extra}]'" if extra else f"pip install {package}"
-        super().__init__(f"{needed_for} needs {package}, which is not installed; {install}")
+        self.install = f"pip install 'diffkit[{extra}]'" if extra else f"pip install {package}"
+        super().__init__(f"{needed_for} needs {package}, which is not installed; {self.install}")
 
 
 class ShapeError(DiffkitError, ValueError):
@@ -170,6 +170,22 @@ class StoreError(OutputError):
 
 class ExperimentError(DiffkitError):
     """The code of an experiment is at fault: its file, its cells or its figures."""
+
+
+class BackendError(DiffkitError, RuntimeError):
+    """A backend that another package offers cannot be used; its package is at fault.
+
+    Attributes:
+        name: of the backend.
+        package: that offers it.
+    """
+
+    def __init__(self, name: str, package: str, reason: str) -> None:
+        self.name, self.package, self.reason = name, package, reason
+        super().__init__(name, package, reason)  # all of them, so that it can be pickled
+
+    def __str__(self) -> str:
+        return f"backend {self.name!r} of the package {self.package} cannot be used: {self.reason}"
 
 
 class GuardError(DiffkitError, RuntimeError):

@@ -9,6 +9,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # the checkout, and not another version
 
+from sphinx.errors import ExtensionError
+
 import diffkit
 
 project = "diffkit"
@@ -29,7 +31,7 @@ templates_path = ["_templates"]
 
 # Single backticks in docstrings name code of any kind, not only what has a page here.
 default_role = "code"
-smartquotes = False  # --at is an option, and no dash
+smartquotes_action = "D"  # dashes; quotation marks stay as they are typed
 toc_object_entries_show_parents = "hide"
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
@@ -105,11 +107,30 @@ def _as_typed(app: Any, context: Any, lines: list[str]) -> None:
         code = line.startswith("|   ")
         if code and not (out and out[-1].startswith("   ")):
             out += ["", "::", ""]
-        out.append(line[1:] if code else line.removeprefix("| "))
+        out.append(line[1:] if code else _with_options(line.removeprefix("| ")))
     lines[:] = out
+
+
+def _help_as_typed(app: Any, context: Any, lines: list[str]) -> None:
+    lines[:] = [line if line.startswith("..") else _with_options(line) for line in lines]
+
+
+def _with_options(text: str) -> str:
+    """--at in a sentence is an option, and no dash."""
+    return re.sub(r"(`+.*?`+)|--[a-z][a-z-]*", lambda m: m[1] or f"``{m[0]}``", text)
+
+
+def _require_offline(app: Any, exception: Exception | None) -> None:
+    """No page may ask a network for scripts, styles or pictures."""
+    remote = re.compile(r"""<(?:script|link|img|iframe)[^>]*\s(?:src|href)=["'](?:https?:)?//""")
+    for page in Path(app.outdir).rglob("*.html"):
+        if found := remote.search(page.read_text(encoding="utf-8")):
+            raise ExtensionError(f"{page.name} needs a network: {found[0]}")
 
 
 def setup(app: Any) -> None:
     app.connect("autodoc-process-signature", _signature)
     app.connect("sphinx-click-process-description", _as_typed)
+    app.connect("sphinx-click-process-options", _help_as_typed)
+    app.connect("build-finished", _require_offline)
     app.connect("autodoc-process-docstring", _as_written, priority=400)

@@ -310,6 +310,7 @@ def test_list_names_experiments_problems_and_backends(experiments: Path) -> None
     assert [entry["name"] for entry in found["experiments"]] == ["good"]
     assert [entry["name"] for entry in found["problems"]] == list(dk.problems)
     assert [entry["name"] for entry in found["backends"]] == list(dk.backends())
+    assert found["missing"] == []
     shown = invoke("list").stdout
     assert all(entry["name"] in shown for kind in found.values() for entry in kind)
 

@@ -10,8 +10,8 @@ import pytest
 import diffkit as dk
 from diffkit.errors import ShapeError, UnknownNameError
 
-BACKENDS = list(dk.backends())
-everywhere = pytest.mark.parametrize("backend", BACKENDS)
+from .supporting import BACKENDS, each_where_supported, everywhere, supporting, twice
+
 VECTOR = np.array([1.0, 2.0, 3.0])
 MATRIX = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 
@@ -38,25 +38,23 @@ OPERATIONS = {
 }
 
 
-@everywhere
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_value_and_operator_adds_the_value(name: str, backend: str) -> None:
-    f, x, vectors = OPERATIONS[name]
-    alone = getattr(dk, name)(f, x, *vectors, backend=backend)
-    y, beside = getattr(dk, f"value_and_{name}")(f, x, *vectors, backend=backend)
+@each_where_supported(OPERATIONS)
+def test_value_and_operator_adds_the_value(operator: str, backend: str) -> None:
+    f, x, vectors = OPERATIONS[operator]
+    alone = getattr(dk, operator)(f, x, *vectors, backend=backend)
+    y, beside = getattr(dk, f"value_and_{operator}")(f, x, *vectors, backend=backend)
     np.testing.assert_array_equal(alone, beside)
     np.testing.assert_array_equal(y, f(x))
 
 
-@everywhere
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_a_prepared_operator_gives_the_same(name: str, backend: str) -> None:
-    f, x, vectors = OPERATIONS[name]
-    operator = getattr(dk, name)
-    prepared = dk.prepare(operator, f, x, backend=backend)
+@each_where_supported(OPERATIONS)
+def test_a_prepared_operator_gives_the_same(operator: str, backend: str) -> None:
+    f, x, vectors = OPERATIONS[operator]
+    apply = getattr(dk, operator)
+    prepared = dk.prepare(apply, f, x, backend=backend)
     for point in (x, 2.0 * x):
         np.testing.assert_array_equal(
-            prepared(point, *vectors), operator(f, point, *vectors, backend=backend)
+            prepared(point, *vectors), apply(f, point, *vectors, backend=backend)
         )
 
 
@@ -85,8 +83,9 @@ def test_gradients_and_hessians_have_the_shape_of_x(shape: tuple[int, ...], back
     x = np.ones(shape)
     v = np.full(shape, 0.5)
     assert np.shape(dk.gradient(energy, x, backend=backend)) == shape
-    assert np.shape(dk.hessian(energy, x, backend=backend)) == shape + shape
-    assert np.shape(dk.hvp(energy, x, v, backend=backend)) == shape
+    if backend in supporting("hessian", "hvp"):
+        assert np.shape(dk.hessian(energy, x, backend=backend)) == shape + shape
+        assert np.shape(dk.hvp(energy, x, v, backend=backend)) == shape
     assert np.shape(dk.jvp(energy, x, v, backend=backend)) == ()
     assert np.shape(dk.vjp(energy, x, 2.0, backend=backend)) == shape
 
@@ -109,7 +108,7 @@ def test_a_jacobian_has_the_shape_of_the_value_and_then_of_x(
     np.testing.assert_allclose(jacobian, expected, rtol=0, atol=1e-6 * np.max(expected))
 
 
-@everywhere
+@twice
 def test_the_hessian_of_a_matrix_is_symmetric_in_pairs_of_axes(backend: str) -> None:
     h = dk.hessian(lambda a: np.sum((a.T @ a) ** 2), MATRIX, backend=backend)
     np.testing.assert_allclose(h, np.transpose(h, (2, 3, 0, 1)), rtol=0, atol=1e-3 * np.max(h))
@@ -118,12 +117,12 @@ def test_the_hessian_of_a_matrix_is_symmetric_in_pairs_of_axes(backend: str) -> 
 # Types
 
 
-@everywhere
-@pytest.mark.parametrize("operator", [dk.derivative, dk.second_derivative, dk.gradient, dk.hessian])
-def test_a_number_gives_a_number(operator: Any, backend: str) -> None:
-    assert type(operator(np.sin, 0.5, backend=backend)) is float
-    assert type(operator(np.sin, 1, backend=backend)) is float
-    assert type(operator(np.sin, np.float64(0.5), backend=backend)) is np.float64
+@each_where_supported(["derivative", "second_derivative", "gradient", "hessian"])
+def test_a_number_gives_a_number(operator: str, backend: str) -> None:
+    apply = getattr(dk, operator)
+    assert type(apply(np.sin, 0.5, backend=backend)) is float
+    assert type(apply(np.sin, 1, backend=backend)) is float
+    assert type(apply(np.sin, np.float64(0.5), backend=backend)) is np.float64
 
 
 @everywhere
@@ -137,6 +136,8 @@ def test_whole_numbers_are_taken_as_floats(backend: str) -> None:
 def test_a_point_is_not_changed(backend: str) -> None:
     x = VECTOR.copy()
     for name, (f, point, vectors) in OPERATIONS.items():
+        if backend not in supporting(name):
+            continue
         getattr(dk, name)(f, x if np.ndim(point) else point, *vectors, backend=backend)
     np.testing.assert_array_equal(x, VECTOR)
 
@@ -263,7 +264,7 @@ def test_a_nest_gives_a_nest(backend: str) -> None:
     np.testing.assert_allclose(g["layers"][1][0], [[14.0, 32.0]], rtol=1e-5)
 
 
-@everywhere
+@twice
 def test_the_hessian_of_a_nest_has_blocks(backend: str) -> None:
     def f(p: Any) -> Any:
         return p["a"] ** 2 * np.sum(p["b"] ** 2)
@@ -275,7 +276,7 @@ def test_the_hessian_of_a_nest_has_blocks(backend: str) -> None:
     np.testing.assert_allclose(h["b"]["b"], [[18.0, 0.0], [0.0, 18.0]], rtol=1e-4, atol=1e-4)
 
 
-@everywhere
+@twice
 def test_the_blocks_of_a_hessian_keep_the_axes_of_both_leaves(backend: str) -> None:
     def f(p: Any) -> Any:
         return p[0] @ p[1] @ np.array([1.0, 2.0, 3.0])

@@ -28,7 +28,7 @@ def estimate_along(f: Any, y: Any, line: Line, derivative: int = 1) -> Estimate:
 
     def sample(requests: list[Sequence[float]]) -> list[Sequence[float]]:
         for t in {t for asked in requests for t in asked} - known.keys():
-            known[t] = _values(f, line.at(t), y)
+            known[t] = sampled(f, line.at(t), y)
         return [[known[t][k] for t in asked] for k, asked in enumerate(requests)]
 
     findings = _conduct(searches, sample)
@@ -64,7 +64,7 @@ def estimate_pointwise(f: Any, x: Any, y: Any, bounds: tuple[Any, Any]) -> Estim
                     moved[k // copies] = lines[k // copies].at(t)
                 if asked:
                     calls += 1
-                    values = _values(f, moved.reshape(x.shape), y)
+                    values = sampled(f, moved.reshape(x.shape), y)
                     for k in asked:
                         answers[k].append(values[k])
         return list(answers)
@@ -109,7 +109,7 @@ def unit_roundoff(y: Any) -> float:
     return float(np.finfo(dtype).eps) / 2
 
 
-def _values(f: Any, point: Any, like: Any) -> list[float]:
+def sampled(f: Any, point: Any, like: Any) -> list[float]:
     """The components of f(point); NaN where there is no finite value."""
     try:
         with np.errstate(all="ignore"):

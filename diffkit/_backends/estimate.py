@@ -19,6 +19,7 @@ MEANINGS = {
     "jump": "f is not continuous",
     "noise": "the values of f are noisy",
     "no convergence": "no step made the differences settle down",
+    "not finite": "f has no finite value at points that were tried beside it",
 }
 
 
@@ -35,7 +36,7 @@ class Estimate:
             does not change here in any digit, but does elsewhere; ``"domain"`` where f
             has values on one side only, so that the slope is that of this side; ``"kink"`` where
             the slopes of the sides differ, and the value is their mean; ``"jump"``; ``"noise"``;
-            ``"no convergence"``.
+            ``"no convergence"``; ``"not finite"`` where f has no finite value beside x.
     """
 
     value: Any
@@ -76,8 +77,13 @@ class Estimate:
         return f"<pre>{escape(str(self))}</pre>"
 
 
-def vouched(estimate: Estimate, x: Any) -> Any:
+def vouched(estimate: Estimate, x: Any, whose: str = "finite differences") -> Any:
     """The value, with a warning where something speaks against it.
+
+    Args:
+        estimate: the derivative with its statuses.
+        x: the point.
+        whose: the estimate is, in words.
 
     Raises:
         DomainError: there is no value.
@@ -91,7 +97,7 @@ def vouched(estimate: Estimate, x: Any) -> Any:
     status = str(statuses[worst])
     where = f" (element {worst} of {values.size})" if values.size > 1 else ""
     point = np.array2string(np.asarray(x), threshold=6, precision=6)
-    text = f"finite differences at x = {point}{where}: {status}, {MEANINGS[status]}"
+    text = f"{whose} at x = {point}{where}: {status}, {MEANINGS[status]}"
     if np.isnan(values[worst]):
         raise DomainError(f"{text}; there is no estimate of the derivative")
     warnings.warn(

@@ -7,8 +7,8 @@ order, a step or a kind, a fixed stencil is used (``stencils``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -24,10 +24,10 @@ from .base import (
     Value,
     basis,
     evaluate,
-    not_elementwise,
     require_same_shape,
     require_scalar,
 )
+from .elementwise import require_elementwise
 from .estimate import Estimate, vouched
 from .lines import Line
 from .stencils import Stencil, stencil
@@ -183,11 +183,12 @@ class FiniteDifference(Backend):
             found = estimate_pointwise(f, x, y, self.bounds)
             # A step that a difference of order 2 would take: shorter than those that were searched.
             h, d = FiniteDifference(2, bounds=self.bounds)._steps(x), found.value
-            self._require_elementwise(f, x, y, d, h)
+            require_elementwise(partial(self._value, f), x, y, d, h)
             return y, vouched(found, x)
         h = self._steps(x)
         d = self._difference(f, x, y, np.ones_like(x), h)
-        self._require_elementwise(f, x, y, d, h)
+        step = -h if self._kind == "backward" else h
+        require_elementwise(partial(self._value, f), x, y, d, step)
         return y, d
 
     def value_and_second_derivative(self, f: Function, x: Point) -> tuple[Value, Any]:
@@ -308,25 +309,6 @@ class FiniteDifference(Backend):
                 f"{error}; the stencil reaches outside: use a smaller step, or kind='forward' or "
                 f"'backward'"
             ) from None
-
-    def _require_elementwise(self, f: Function, x: Any, y: Any, d: Any, h: Any) -> None:
-        """Move some elements of x: the values of the others must stay."""
-        step = -h if self._kind == "backward" else h
-        # What rounding, or a share of its own derivative, may do to a value.
-        allowed = 8 * np.finfo(np.asarray(y).dtype).eps * np.abs(y) + 1e-3 * np.abs(d * h)
-        for moved in _halves(np.shape(x)):
-            change = np.abs(self._value(f, np.where(moved, x + step, x)) - y)
-            if np.any(change[~moved] > allowed[~moved]):
-                raise not_elementwise()
-
-
-def _halves(shape: tuple[int, ...]) -> Iterator[Any]:
-    """Masks of about half of the elements; of any two out of 64, one mask has only the first."""
-    labels = np.random.default_rng(0).permutation(int(np.prod(shape)))
-    for bit in range(min(6, max(0, labels.size - 1).bit_length())):
-        mask = np.reshape(labels >> bit & 1 == 1, shape)
-        yield mask
-        yield ~mask
 
 
 def _as_point(x: Any) -> Any:

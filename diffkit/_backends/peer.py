@@ -37,6 +37,7 @@ from .base import (
     require_finite,
     require_scalar,
 )
+from .optional import library, with_library
 
 WRITTEN_FOR = ("auto", "numpy", "library")
 _OF_NUMBERS = ("gradient", "hessian", "hvp")
@@ -94,6 +95,11 @@ class Peer(Backend):
     natively: ClassVar[frozenset[str]] = frozenset()
     nests = True
 
+    @property
+    def version(self) -> str:  # type: ignore[override]
+        """Other versions of the library may give other numbers."""
+        return with_library("1", self.name)
+
     def __post_init__(self) -> None:
         if self.functions not in WRITTEN_FOR:
             raise UnknownNameError("kind of functions", self.functions, WRITTEN_FOR)
@@ -140,8 +146,10 @@ class Peer(Backend):
         """f of these arguments in the library's terms.
 
         Raises:
+            MissingPackageError: the library is not installed.
             UnsupportedError: f does what the library has no operation for.
         """
+        library(self.name, extra=self.name)
         if any(type(v) is Tracer for v in (*x, *others)):
             raise UnsupportedError(
                 f"backend {self.name!r} cannot be differentiated again by diffkit; use "

@@ -28,15 +28,18 @@ def list_(out: Path, json_: bool) -> None:
       diffkit list
       diffkit list --json
     """
+    import diffkit as dk
+
     loaded, broken = load_all()
     found = _catalogue(loaded, broken, out)
     if json_:
         click.echo(as_json(found))
     else:
         _print(found)
-    for error in broken.values():
+    errors = [*broken.values(), *dk.backends().broken()]
+    for error in errors:
         complain(error)
-    if broken:
+    if errors:
         raise click.exceptions.Exit(1)
 
 
@@ -58,6 +61,9 @@ def _catalogue(
         "backends": [
             {"name": name, "description": _first_line(backend)}
             for name, backend in dk.backends().items()
+        ],
+        "missing": [
+            {"name": name, "install": line} for name, line in dk.backends().missing().items()
         ],
         "results": [_store(name, path) for name, path in stores(out).items()],
     }
@@ -88,6 +94,9 @@ def _print(found: dict[str, list[dict[str, Any]]]) -> None:
     for kind, (use, column) in texts.items():
         rows = [(e["name"], e.get(column) or e.get("error", "")) for e in found[kind]]
         print_table(f"{kind} ({use})", rows)
+    if found["missing"]:
+        rows = [(e["name"], e["install"]) for e in found["missing"]]
+        print_table("backends that need a package (dk.backends().missing())", rows)
     if found["results"]:
         rows = [(e["name"], _state(e)) for e in found["results"]]
         print_table("results (diffkit results NAME)", rows)

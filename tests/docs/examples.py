@@ -6,8 +6,10 @@
   a new one. A block that begins with a comment ``# name.py`` is a file that later ones use.
 - A text block right after a Python block is what that prints. Lines behind a command, ``$ …``, in a
   console block are what it prints. A line ``…`` stands for any lines.
-- ``<!-- measured -->`` between the two says that times differ from run to run: then only the rows
-  of tables are compared, by their first and last words.
+- Numbers with a point agree up to 1e-6, as NumPy's last bits differ from processor to processor.
+- ``<!-- rounding -->`` between the two says that numbers hang on the last bits: none is compared.
+- ``<!-- measured -->`` says that times differ from run to run: then only the rows of tables are
+  compared, by their first and last words.
 """
 
 from __future__ import annotations
@@ -28,8 +30,9 @@ ROOT = Path(__file__).parents[2]
 BUILT = ("_build", "generated")
 
 _FENCE = re.compile(r"^(`{3,})(\w+)\n(.*?)^\1$", re.M | re.S)
-_BETWEEN = re.compile(r"\s*(<!-- measured -->)?\s*")
+_BETWEEN = re.compile(r"\s*(?:<!-- (measured|rounding) -->)?\s*")
 _FILE = re.compile(r"# (\w+\.py)\n")
+_NUMBER = r"[-+]?\d[\d,]*\.?\d*(?:e[-+]?\d+)?"
 _ROW = re.compile(r"^ (\w+) .*?(\w+)$", re.M)
 
 # What the tests do not run: installing, serving, other machines, and everything at once.
@@ -47,7 +50,7 @@ class Block:
         text: what is inside.
         line: where it begins in the page, counted from 1.
         output: the span of the text block that shows what it prints; None where none does.
-        measured: whether what it prints differs from run to run.
+        differs: "measured" or "rounding" where what it prints is not the same everywhere.
     """
 
     language: str
@@ -55,7 +58,7 @@ class Block:
     line: int
     span: tuple[int, int]
     output: tuple[int, int] | None = None
-    measured: bool = False
+    differs: str = ""
 
     @property
     def file(self) -> str:
@@ -84,7 +87,7 @@ def blocks(text: str) -> list[Block]:
         marked = _BETWEEN.match(text, match.end())
         out.append(Block(
             match[2], match[3], line, match.span(3), after.span(3) if shown and after else None,
-            bool(marked and marked[1]),
+            (marked and marked[1]) or "",
         ))  # fmt: skip
     return out
 
@@ -130,13 +133,36 @@ def tidy(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.strip("\n").split("\n"))
 
 
-def agree(shown: str, printed: str, measured: bool) -> bool:
+def agree(shown: str, printed: str, differs: str = "") -> bool:
     """Whether a page shows what is printed."""
-    if measured:
-        return _ROW.findall(tidy(shown)) == _ROW.findall(printed)
+    if differs == "measured":
+        rows = _rows(tidy(shown))
+        return bool(rows) and rows == _rows(printed)
     parts = re.split(r"(?:^|(?<=\n))…(?=\n|$)", tidy(shown))
-    pattern = ".*?".join(map(re.escape, parts))
-    return re.fullmatch(pattern, printed, re.S) is not None
+    found = re.fullmatch(".*?".join(map(_pattern, parts)), printed, re.S)
+    if found is None or differs == "rounding":
+        return found is not None
+    numbers = [number for part in parts for number in re.findall(_NUMBER, part)]
+    return all(map(_close, numbers, found.groups()))
+
+
+def _pattern(text: str) -> str:
+    """The text with any numbers in the place of its own, and any spaces around them."""
+    words = re.split(_NUMBER, text)
+    return rf"\s*({_NUMBER})".join(re.sub(r"(\\?\s)+", r"\\s*", re.escape(w)) for w in words)
+
+
+def _close(shown: str, printed: str) -> bool:
+    if not set(shown) & set(".e"):  # a count
+        return shown == printed
+    a, b = (float(number.replace(",", "")) for number in (shown, printed))
+    return abs(a - b) <= 1e-6 * max(abs(a), abs(b), 1)
+
+
+def _rows(text: str) -> list[tuple[str, str]]:
+    """The first and the last word of each row of the table."""
+    _, _, below = text.partition("─\n")
+    return _ROW.findall(below.partition("\n\n")[0])
 
 
 def _renewed(text: str, page: str, folder: Path) -> Iterator[tuple[tuple[int, int], str]]:

@@ -119,9 +119,13 @@ def test_a_function_without_a_rule_names_itself() -> None:
 
 
 def test_a_function_that_ignores_its_argument_has_derivative_zero() -> None:
-    for backend in dk.backends():
-        assert dk.derivative(lambda x: 3.0, 1.0, backend=backend) == 0.0
-        np.testing.assert_array_equal(dk.gradient(lambda x: 3.0, X, backend=backend), np.zeros(3))
+    for name, backend in dk.backends().items():
+        zero = dk.derivative(lambda x: 3.0, 1.0, backend=name)
+        zeros = dk.gradient(lambda x: 3.0, X, backend=name)
+        # SciPy's weights do not add up to zero in floating point.
+        rounding = 0.0 if backend.exact or name == "finite_difference" else 1e-11
+        np.testing.assert_allclose(zero, 0.0, atol=rounding)
+        np.testing.assert_allclose(zeros, np.zeros(3), atol=rounding)
 
 
 def test_division_by_zero_is_infinite_as_in_numpy_not_an_exception() -> None:
