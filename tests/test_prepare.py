@@ -830,3 +830,15 @@ def test_it_says_what_it_is() -> None:
     assert "whole arrays" in str(prepared.plan)
     assert dk.prepare(dk.jvp, smooth, X).plan.name == "eager"  # nothing was recorded yet
     assert dk.prepare(dk.jvp, smooth, X)(X, X) == dk.jvp(smooth, X, X)
+
+
+@pytest.mark.parametrize("view", [lambda a: a[1:], lambda a: a[::-1][:4], np.ravel,
+                                  lambda a: np.broadcast_to(a[:1], (4,))])  # fmt: skip
+def test_a_view_of_an_array_that_changes(view: Any) -> None:
+    """The view is made anew at each call, and nobody but the recording keeps it."""
+    scale = np.arange(1.0, 6.0)
+    x = np.ones(view(scale).shape)
+    g = dk.prepare(dk.gradient, lambda t: np.sum(view(scale) * t**2), x)
+    assert np.array_equal(g(x), 2 * view(scale))
+    scale[:] = 7.0
+    assert np.array_equal(g(x), 2 * view(scale))

@@ -172,11 +172,22 @@ locally_constant(np.linalg.matrix_rank)
 # Determinants. The gradient of det is the matrix of cofactors, det(A) A^-T, and that exists where
 # the inverse does not: with A = U S V^H it is conj(U) adj(S) V^T det(U) det(V^H).
 
-nearly_singular = Primitive(
-    "nearly_singular",
-    lambda a: bool(np.any(np.linalg.cond(a, 1) > 1e8)) if np.size(a) else False,
+
+def _is_ill_conditioned(a, inverse):
+    """Whether the condition number in the 1-norm is above 1e8, so that half the digits of the
+    inverse are lost."""
+    if not np.size(a):
+        return False
+    norms = [np.abs(m).sum(axis=-2).max(axis=-1) for m in (a, inverse)]
+    return not np.all(norms[0] * norms[1] <= 1e8)  # NaN is no condition either
+
+
+ill_conditioned = Primitive(
+    "ill_conditioned",
+    _is_ill_conditioned,
     ball="as recorded",  # both ways lead to the gradient
 )
+vanishing = Primitive("vanishing", lambda y: bool(np.any(y == 0)), ball="as recorded")
 
 
 def _without(s, *left_out):
@@ -230,9 +241,12 @@ cofactors = primitive(
 
 
 def _det_gradient(y, a):
-    if nearly_singular(a):
+    if vanishing(y):  # there is no inverse
         return cofactors(a)
-    return _rows(_rows(y)) * _t(np.linalg.inv(a))
+    inverse = np.linalg.inv(a)
+    if ill_conditioned(a, inverse):
+        return cofactors(a)
+    return _rows(_rows(y)) * _t(inverse)
 
 
 primitive(

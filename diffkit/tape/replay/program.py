@@ -37,6 +37,24 @@ class MissedBranch(Exception):
     """The recorded branch, or a recorded shape, is not the one at this point."""
 
 
+def _shares_memory_of_others(array: Any) -> bool:
+    """Whether an array is a view of something that is referred to from elsewhere as well.
+
+    A number that a rule has broadcast, say, is a view of a copy that nobody else can reach.
+    """
+    base = array.base
+    return base is not None and getrefcount(base) > _OF_A_VIEW_ALONE
+
+
+def _references_of_a_view_alone() -> int:
+    view = np.broadcast_to(1.0, (2,))
+    base = view.base
+    return getrefcount(base)
+
+
+_OF_A_VIEW_ALONE = _references_of_a_view_alone()
+
+
 class Node(NamedTuple):
     """One operation, input or constant of a program.
 
@@ -100,7 +118,7 @@ class Program:
         counts = [getrefcount(pair[0]) for pair in pairs]
         kept = [
             pair for pair, count in zip(pairs[1:], counts[1:], strict=True)
-            if count - own.get(id(pair[0]), 0) > counts[0] or pair[0].base is not None
+            if count - own.get(id(pair[0]), 0) > counts[0] or _shares_memory_of_others(pair[0])
         ]  # fmt: skip
         return replace(self, noted=tuple(kept))
 

@@ -124,3 +124,15 @@ def test_an_array_of_one_number_is_a_number_only_where_that_computes_the_same() 
             want = dk.value_and_gradient(f, point)
             assert y == want[0]
             assert np.array_equal(g, want[1])
+
+
+def test_what_rules_have_made_is_not_watched() -> None:
+    """Looking at it at each replay would cost more than the replay."""
+    own = np.ones(50)
+
+    def made(f: Any) -> Program:
+        gradient = lambda x: list(dk.value_and_gradient(f, x))  # noqa: E731
+        return program(*record_many(gradient, [np.ones(50)]))
+
+    assert not made(lambda t: np.sum(100.0 * t**2 - t[0])).watching().noted
+    assert made(lambda t: np.sum(own * t**2 - t[0])).watching().noted
