@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         jvp,
         prepare,
         second_derivative,
+        sparsity,
         value_and_derivative,
         value_and_gradient,
         value_and_hessian,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         value_and_vjp,
         vjp,
     )
+    from .sparse.coloring import Coloring, coloring
     from .tape.custom import checkpoint, primitive
     from .tape.tape import Tape
 
@@ -57,6 +59,7 @@ _HOME = {
     "Autograd": "_backends.autograd",
     "Backend": "_backends",
     "Comparison": "_compare",
+    "Coloring": "sparse.coloring",
     "ComplexStep": "_backends.complex_step",
     "Estimate": "_backends.estimate",
     "FiniteDifference": "_backends.finite_difference",
@@ -76,6 +79,7 @@ _HOME = {
     "backends": "_backends",
     "check_gradient": "_check",
     "checkpoint": "tape.custom",
+    "coloring": "sparse.coloring",
     "compare": "_compare",
     "derivative": "operators",
     "function": "_function",
@@ -89,6 +93,7 @@ _HOME = {
     "problems": "_problems",
     "reference": "measure.reference",
     "second_derivative": "operators",
+    "sparsity": "operators",
     "swell": "measure.swell",
     "trace": "_trace",
     "value_and_derivative": "operators",
@@ -129,6 +134,7 @@ __all__ = [
     "JAX",
     "Autograd",
     "Backend",
+    "Coloring",
     "Comparison",
     "ComplexStep",
     "Estimate",
@@ -148,6 +154,7 @@ __all__ = [
     "backends",
     "check_gradient",
     "checkpoint",
+    "coloring",
     "compare",
     "derivative",
     "errors",
@@ -162,6 +169,7 @@ __all__ = [
     "problems",
     "reference",
     "second_derivative",
+    "sparsity",
     "swell",
     "testing",
     "trace",

@@ -188,8 +188,8 @@ class Prepared:
 
     # Recording
 
-    def _again(self, arguments: tuple[Any, ...]) -> Any:
-        """The answer where the recording at hand does not hold."""
+    def replay(self, *arguments: Any) -> Any:
+        """What a recording that is kept gives, or MISS where none holds; nothing is recorded."""
         for known in self._recordings:
             if len(arguments) == len(known.signature.arguments):
                 try:
@@ -199,6 +199,13 @@ class Prepared:
                 if y is not MISS:
                     self._use(known)
                     return y
+        return MISS
+
+    def _again(self, arguments: tuple[Any, ...]) -> Any:
+        """The answer where the recording at hand does not hold."""
+        y = self.replay(*arguments)
+        if y is not MISS:
+            return y
         value, derivative = self._value_and(*arguments)  # an error of the user's is raised here
         if _is_recorded(arguments):
             return (value, derivative) if self._with_value else derivative
@@ -215,6 +222,8 @@ class Prepared:
         return (value, derivative) if self._with_value else derivative
 
     def _use(self, recording: _Recording) -> None:
+        if self._run is recording.run:
+            return
         others = [known for known in self._recordings if known is not recording]
         self._recordings = [recording, *others][:KEPT]  # at once: other threads read it
         self._run = recording.run

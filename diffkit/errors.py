@@ -47,6 +47,10 @@ class ShapeError(DiffkitError, ValueError):
     """An array has a shape that the operator cannot use."""
 
 
+class SparsityError(DiffkitError, ValueError):
+    """A sparsity pattern that was given misses elements that are not zero."""
+
+
 class NonNumericError(DiffkitError, TypeError):
     """An input or a result is not made of real or complex numbers."""
 

@@ -23,12 +23,13 @@ import numpy as np
 
 from ._backends import Backend, resolve
 from ._backends.base import require_finite_point, require_scalar, require_shape
-from .errors import ShapeError, UnknownNameError
+from .errors import ShapeError, UnknownNameError, UnsupportedError
 from .nests import NESTS, flatten, leaves_like, ravel, split_columns
 from .tape import numeric
 
 if TYPE_CHECKING:
     from ._prepare import Prepared
+    from .sparse.prepared import PreparedSparse
 
 BackendLike = str | Backend
 Argnums = int | tuple[int, ...]
@@ -214,30 +215,69 @@ def gradient(
 
 
 def value_and_jacobian(
-    f: Any, x: Any, *args: Any, backend: BackendLike = "reverse", argnums: Argnums = 0
+    f: Any,
+    x: Any,
+    *args: Any,
+    backend: BackendLike = "reverse",
+    argnums: Argnums = 0,
+    sparse: Any = False,
 ) -> tuple[Any, Any]:
     """(f(x), Jacobian); see ``jacobian``."""
     call = _Call(f, x, args, argnums)
+    if sparse is not False and sparse is not np.False_:
+        return _value_and_sparse("jacobian", call, backend, sparse)
     y, jacobian = resolve(backend).value_and_jacobian(call.f, call.x)
     return call.number(y), call.columns(jacobian, np.shape(y))
 
 
 def jacobian(
-    f: Any, x: Any, *args: Any, backend: BackendLike = "reverse", argnums: Argnums = 0
+    f: Any,
+    x: Any,
+    *args: Any,
+    backend: BackendLike = "reverse",
+    argnums: Argnums = 0,
+    sparse: Any = False,
 ) -> Any:
     """The Jacobian of a function of an array that returns an array.
 
+    Args:
+        f: the function.
+        x: the point.
+        args: constants.
+        backend: a name or a configured backend.
+        argnums: the arguments that are differentiated.
+        sparse: True for a sparse matrix: its pattern is found by recording f, and the matrix
+            computed from as few products as a colouring of its columns or rows allows. A SciPy
+            sparse array (of which the stored elements count) or a Boolean array is taken for the
+            pattern, for functions that cannot be recorded; that it misses nothing is checked by
+            one more product.
+
     Returns:
-        Shape f(x).shape + x.shape; for a nest x, a nest of such arrays.
+        Shape f(x).shape + x.shape; for a nest x, a nest of such arrays. A sparse matrix is a
+        ``scipy.sparse.csr_array`` of shape (f(x).size, x.size), for elements in C order, and for a
+        nest x those of all leaves, one after the other in the order of ``optree``, which sorts the
+        keys of a dict.
+
+    Raises:
+        MissingPackageError: sparse, and SciPy is not installed.
+        UnsupportedError: sparse, and f cannot be recorded, or x or f(x) is complex.
+        SparsityError: the pattern that was given misses elements.
     """
-    return value_and_jacobian(f, x, *args, backend=backend, argnums=argnums)[1]
+    return value_and_jacobian(f, x, *args, backend=backend, argnums=argnums, sparse=sparse)[1]
 
 
 def value_and_hessian(
-    f: Any, x: Any, *args: Any, backend: BackendLike = "reverse", argnums: Argnums = 0
+    f: Any,
+    x: Any,
+    *args: Any,
+    backend: BackendLike = "reverse",
+    argnums: Argnums = 0,
+    sparse: Any = False,
 ) -> tuple[Any, Any]:
     """(f(x), Hessian); see ``hessian``."""
     call = _Call(f, x, args, argnums)
+    if sparse is not False and sparse is not np.False_:
+        return _value_and_sparse("hessian", call, backend, sparse)
     y, h = resolve(backend).value_and_hessian(call.f, call.x)
     if call.join is None:
         return call.number(y), call.number(h)
@@ -251,17 +291,77 @@ def value_and_hessian(
 
 
 def hessian(
-    f: Any, x: Any, *args: Any, backend: BackendLike = "reverse", argnums: Argnums = 0
+    f: Any,
+    x: Any,
+    *args: Any,
+    backend: BackendLike = "reverse",
+    argnums: Argnums = 0,
+    sparse: Any = False,
 ) -> Any:
     """The matrix of second derivatives of a function that returns one number.
 
+    Args:
+        f: the function.
+        x: the point.
+        args: constants.
+        backend: a name or a configured backend.
+        argnums: the arguments that are differentiated.
+        sparse: True, or a symmetric pattern, for a sparse matrix; see ``jacobian``. It is computed
+            from products with the Hessian, as few as a star colouring allows.
+
     Returns:
-        Shape x.shape + x.shape; for a nest x, a nest of nests of blocks.
+        Shape x.shape + x.shape; for a nest x, a nest of nests of blocks. A sparse matrix is a
+        ``scipy.sparse.csr_array`` of shape (x.size, x.size).
 
     Raises:
-        ShapeError: f returns an array.
+        ShapeError: f returns an array; or the pattern that was given is not symmetric.
+        MissingPackageError, UnsupportedError, SparsityError: see ``jacobian``.
     """
-    return value_and_hessian(f, x, *args, backend=backend, argnums=argnums)[1]
+    return value_and_hessian(f, x, *args, backend=backend, argnums=argnums, sparse=sparse)[1]
+
+
+def _value_and_sparse(
+    operator: str, call: _Call, backend: BackendLike, sparse: Any
+) -> tuple[Any, Any]:
+    from .sparse.compressed import value_and_matrix
+
+    y, matrix = value_and_matrix(operator, resolve(backend), call.f, call.x, sparse)
+    return call.number(y), matrix
+
+
+def sparsity(f: Any, x: Any, *args: Any, operator: str = "jacobian", argnums: Argnums = 0) -> Any:
+    """Which elements of a Jacobian or Hessian may be other than zero.
+
+    The function is recorded at x, and what depends on what is read off the tape. The pattern holds
+    wherever the function takes the same branch as at x: a product with something that is zero at x
+    counts, and so do both sides of np.where, np.maximum and the like. It may be too large, where an
+    operation is taken as a whole or terms cancel, and is never too small.
+
+    Args:
+        f: the function.
+        x: the point.
+        args: constants. Zeros in a constant matrix are taken for zeros.
+        operator: "jacobian" or "hessian".
+        argnums: the arguments that are differentiated.
+
+    Returns:
+        A Boolean ``scipy.sparse.csr_array``, of shape (f(x).size, x.size) for the Jacobian and
+        (x.size, x.size) for the Hessian; see ``jacobian`` for the order of elements.
+
+    Raises:
+        UnknownNameError: operator is neither of these.
+        UnsupportedError: f cannot be recorded, or x is complex.
+        MissingPackageError: SciPy is not installed.
+    """
+    if operator not in _SPARSE:
+        raise UnknownNameError("operator with a sparsity pattern", operator, _SPARSE)
+    from .sparse.compressed import found_pattern
+
+    call = _Call(f, x, args, argnums)
+    return found_pattern(operator, call.f, call.x)
+
+
+_SPARSE = ("jacobian", "hessian")
 
 
 def value_and_jvp(
@@ -361,7 +461,8 @@ def prepare(
     argnums: Argnums = 0,
     plan: str | None = None,
     on_change: str = "record",
-) -> Prepared:
+    sparse: Any = False,
+) -> Prepared | PreparedSparse:
     """An operator prepared for one function and many points: recorded once, replayed at each.
 
     Args:
@@ -377,10 +478,13 @@ def prepare(
             default the fastest for the size of the function. See ``Plan``.
         on_change: "record" to record again where the recording does not hold, "raise" to raise
             StaleTapeError.
+        sparse: for Jacobians and Hessians, True or a pattern: the pattern is found and coloured
+            once, and found again where the recording does not hold. See ``jacobian``.
 
     Returns:
         ``g(x, *args)``; for jvp, vjp and hvp ``g(x, vector, *args)``. ``g.plan`` tells how it is
-        computed, ``g.batch(points)`` computes it at many points at once.
+        computed, ``g.batch(points)`` computes it at many points at once. Of a sparse derivative
+        there is no batch, but ``g.pattern`` and ``g.coloring``.
 
     Raises:
         UnknownNameError: operator is not one of diffkit's.
@@ -396,6 +500,9 @@ def prepare(
         raise UnknownNameError("operator", name, _OPERATORS)
     chosen = resolve(backend)
     assert value_and is not None
+    if sparse is not False and sparse is not np.False_:
+        return _prepare_sparse(plain, f, (x, *args), chosen, argnums, sparse,
+                               operator is value_and, plan, on_change)  # fmt: skip
 
     def derivative(*arguments: Any) -> Any:
         return value_and(f, *arguments, backend=chosen, argnums=argnums)
@@ -417,6 +524,33 @@ def prepare(
         on_change=on_change,
         name=name,
     )
+
+
+def _prepare_sparse(
+    operator: str,
+    f: Any,
+    arguments: tuple[Any, ...],
+    backend: Backend,
+    argnums: Argnums,
+    sparse: Any,
+    with_value: bool,
+    plan: str | None,
+    on_change: str,
+) -> PreparedSparse:
+    if operator not in _SPARSE:
+        raise UnsupportedError(
+            f"sparse is for jacobian and hessian, and {operator} has no zeros to leave out"
+        )
+    from .sparse.prepared import PreparedSparse
+
+    def bind(x: Any, *args: Any) -> _Call:
+        return _Call(f, x, args, argnums)
+
+    positions = argnums if isinstance(argnums, tuple) else (argnums,)
+    bind(*arguments)  # refuses positions that do not exist
+    active = {k % len(arguments) for k in positions}
+    return PreparedSparse(operator, backend, bind, arguments, active, sparse, with_value, plan,
+                          on_change)  # fmt: skip
 
 
 def _require_array(call: _Call, operator: str) -> None:

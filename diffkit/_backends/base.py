@@ -10,7 +10,7 @@ active arguments have been bound into them by ``diffkit.operators``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -185,6 +185,26 @@ class Backend:
             UnsupportedError: this derivative of this function cannot be made ready.
         """
         return None
+
+    # Several products with one Jacobian, which sparse derivatives are put together from
+
+    def value_and_products(
+        self, operator: str, f: Function, x: Point, vectors: Callable[[Value], Sequence[Any]]
+    ) -> tuple[Value, list[Any]]:
+        """(f(x), what jvp, vjp or hvp gives for each of several vectors).
+
+        Args:
+            operator: one of these three.
+            f: the function.
+            x: the point.
+            vectors: gives the vectors for the value f(x).
+        """
+        if operator != "hvp" and self._has("pushforward" if operator == "jvp" else "pullback"):
+            y, multiply = self.pushforward(f, x) if operator == "jvp" else self.pullback(f, x)
+            return y, [multiply(v) for v in vectors(y)]
+        y = evaluate(f, x)
+        product = getattr(self, f"value_and_{operator}")
+        return y, [product(f, x, v)[1] for v in vectors(y)]
 
     # What it can do
 

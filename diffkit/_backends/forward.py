@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..tape import ZERO, batched_jacobian, filled, forward_sweep, record
+from ..tape import ZERO, batched_jacobian, filled, forward_sweep, pushed, record
 from .base import Backend, Function, Linear, Point, Value, columns, require_finite, require_scalar
 
 
@@ -41,3 +42,12 @@ class Forward(Backend):
             return y, together
         push = lambda v: filled(forward_sweep(rows, [v], k) if k >= 0 else ZERO, y)  # noqa: E731
         return y, columns(push, x, y)
+
+    def value_and_products(
+        self, operator: str, f: Function, x: Point, vectors: Callable[[Value], Sequence[Any]]
+    ) -> tuple[Value, list[Any]]:
+        if operator != "jvp":
+            return super().value_and_products(operator, f, x, vectors)
+        rows, y, k = record(f, [x])
+        require_finite(y, x)
+        return y, pushed(rows, x, y, k, vectors(y))

@@ -272,6 +272,21 @@ class Peer(Backend):
             return super().value_and_vjp(f, x, u)
         return self._derived("vjp", f, x, u if callable(u) else lambda y: u)
 
+    def value_and_products(
+        self, operator: str, f: Function, x: Point, vectors: Callable[[Value], Sequence[Any]]
+    ) -> tuple[Value, list[Any]]:
+        if operator not in self.natively:
+            return super().value_and_products(operator, f, x, vectors)
+        reading = self.read(f, (x,))
+        y = reading.value
+        require_finite(y, x)
+        if operator == "hvp":
+            require_scalar(y, operator)
+        with self.naming(reading):
+            run = self.run(operator, reading, (x,), compiled=False)
+            products = [run((x,), v if operator == "vjp" else (v,), ())[1] for v in vectors(y)]
+        return y, [p[0] if operator != "jvp" else p for p in products]
+
     def value_and_gradient(self, f: Function, x: Point) -> tuple[Value, Any]:
         if "gradient" not in self.natively:
             return super().value_and_gradient(f, x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
 
@@ -13,6 +14,7 @@ from ..tape import (
     batched_jacobian,
     filled,
     forward_sweep,
+    pushed,
     record,
     reverse_sweep,
 )
@@ -107,6 +109,18 @@ class Reverse(Backend):
         ends = np.cumsum([np.size(a) for a in x])
         parts = [flat[e - np.size(a) : e] for a, e in zip(x, ends, strict=True)]
         return y, tuple([np.reshape(p, np.shape(a)) for p, a in zip(parts, x, strict=True)])
+
+    def value_and_products(
+        self, operator: str, f: Function, x: Point, vectors: Callable[[Value], Sequence[Any]]
+    ) -> tuple[Value, list[Any]]:
+        if operator == "vjp":
+            return super().value_and_products(operator, f, x, vectors)
+        if operator == "hvp":
+            y, rows, k = self._recorded_gradient(f, x)
+            return y, pushed(rows, x, x, k, vectors(y))
+        _, rows, y, k = _record(f, x)
+        require_finite(y, x)
+        return y, pushed(rows, x, y, k, vectors(y))
 
     def _recorded_gradient(self, f: Function, x: Point) -> tuple[Value, Any, int]:
         """The value, and the recording of the gradient with the row of its result: forward over

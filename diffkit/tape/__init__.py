@@ -2,7 +2,7 @@
 
 from . import arithmetic as arithmetic  # gives tracers their operators
 from . import methods as methods  # and their methods
-from .batched import batched_jacobian
+from .batched import batched_jacobian, pushed
 from .memory import keep_freed_memory
 from .record import record, record_many
 from .recording import Recording, Tracer, gather, numeric, plain, untraced
@@ -20,6 +20,7 @@ __all__ = [
     "gather",
     "numeric",
     "plain",
+    "pushed",
     "record",
     "record_many",
     "reverse_sweep",

@@ -118,6 +118,8 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             )
         return y
 
+    forward.checkpointed = f  # type: ignore[attr-defined]  # its sparsity is found inside
+
     def joint_vjp(g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
         rows, _, k = record(f, [numeric(a) for a in args])
         adjoints = reverse_sweep(rows, len(args), k, g) if k >= 0 else [ZERO] * len(args)
