@@ -1,6 +1,8 @@
 # make run     set up .venv and run every experiment; then open reports/index.html
 # make test    set up .venv and run the tests
 # make check   lint, formatting and types
+# make bench   measure diffkit beside its peers (a quarter of an hour; with QUICK=1 some minutes);
+#              then open reports/benchmark/index.html
 # make docs    build the documentation; then open docs/_build/html/index.html
 #
 # Another interpreter: make run PYTHON=python3.13
@@ -10,7 +12,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test check docs format clean help
+.PHONY: run test check bench docs format clean help
 
 run: $(VENV)/.run-ready
 	$(BIN)/diffkit run
@@ -22,6 +24,9 @@ check: $(VENV)/.dev-ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: $(VENV)/.dev-ready
+	$(BIN)/python benchmarks/compare_tools.py --page reports $(if $(QUICK),--quick)
 
 docs: $(VENV)/.docs-ready
 	$(BIN)/sphinx-build -n -W --keep-going -b html docs docs/_build/html
