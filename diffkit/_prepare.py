@@ -11,6 +11,7 @@ import numpy as np
 from ._backends.base import Compiled
 from .errors import ShapeError, StaleTapeError, UnknownNameError, UnsupportedError
 from .tape import Tracer, record_many, untraced
+from .tape.memory import collector_paused
 from .tape.replay.arrays import ArrayProgram
 from .tape.replay.columns import ColumnProgram
 from .tape.replay.columns import fits as fits_columns
@@ -234,7 +235,8 @@ class Prepared:
         reason = self._obstacle(arguments)
         if reason is None:
             try:
-                recording = self._recorded(arguments, result)
+                with collector_paused():
+                    recording = self._recorded(arguments, result)
             except _CannotReplay as error:
                 reason = str(error)
         if reason is not None:

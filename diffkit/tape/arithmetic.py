@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import operator  # noqa: F401  (the template names it)
 from collections.abc import Callable
+from threading import get_ident
 from typing import Any
 
 import numpy as np
 
 from ..rules import Primitive, arithmetic
 from .constants import kept
-from .recording import NO_KEYWORDS, Tracer, apply, tracer
+from .recording import NO_KEYWORDS, Recording, Tracer, apply, tracer
 
 # What the template names
 _new = object.__new__
@@ -21,7 +22,8 @@ _PLAIN = {float, int, np.ndarray}
 
 
 def _on_arrays(rule: Primitive, call: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
-    """``apply`` for an operator on plain arrays of one recording, which are the usual case."""
+    """``apply`` for an operator on plain arrays of one recording, or on tracers of one that is
+    recorded in turn, which are the usual cases."""
     rows = left.tape if type(left) is Tracer else right.tape
     i = j = -1
     a, b = left, right
@@ -38,7 +40,22 @@ def _on_arrays(rule: Primitive, call: Callable[[Any, Any], Any], left: Any, righ
                 b = kept(rows.constants, b)
             rows.append((rule, y, (i, j), (a, b), None, NO_KEYWORDS))
             return tracer(rows, y)
+    elif _fits_level(rows, i, a) and _fits_level(rows, j, b) and rows.thread == get_ident():
+        if type(a) is np.ndarray:
+            y, a = apply(rule, (a, b), NO_KEYWORDS), kept(rows.constants, a)
+        else:
+            y, b = call(a, b), kept(rows.constants, b) if type(b) is np.ndarray else b
+        rows.append((rule, y, (i, j), (a, b), None, NO_KEYWORDS))
+        return tracer(rows, y)
     return apply(rule, (left, right), {})
+
+
+def _fits_level(rows: Recording, row: int, value: Any) -> bool:
+    """Whether an operand is a number, an array of numbers, or a tracer of a recording further out
+    than the one that records."""
+    if type(value) is Tracer:
+        return rows.open if row >= 0 else value.tape.open and value.tape.level < rows.level
+    return type(value) in _PLAIN and (type(value) is not np.ndarray or value.dtype.kind in "fc")
 
 
 # The operators come from one template, and not from a function that is handed operator.mul, because

@@ -351,6 +351,10 @@ class Tracer:
                 y = ufunc(a)
                 self.tape.append((rule, y, (self.index,), (a,), None, NO_KEYWORDS))
                 return tracer(self.tape, y)
+            elif type(a) is Tracer and self.tape.open and self.tape.thread == get_ident():
+                y = a.__array_ufunc__(ufunc, method, a)
+                self.tape.append((rule, y, (self.index,), (a,), None, NO_KEYWORDS))
+                return tracer(self.tape, y)
         rule = RULES.get(ufunc)
         if rule is not None and method == "__call__" and not kwargs:
             if ufunc.nin == ufunc.nout == 1 and rule.vjps:

@@ -185,8 +185,11 @@ def _pull_each(adjoints: list[Any], owned: set[int], row: tuple[Any, ...], g: An
             term = vjp(g, y, *args, **kwargs)
         except ArithmeticError:
             term = _evaluate(vjp, g, y, args, kwargs)
-        same = type(term) is array_type is type(x)
-        if not same or term.shape != x.shape or term.dtype is not x.dtype:
+        t, v = term, x
+        if type(t) is Tracer and type(t.value) is not Tracer:
+            t, v = t.value, v.value if type(v) is Tracer else v
+        same = type(t) is array_type is type(v) and t.shape == v.shape and t.dtype is v.dtype
+        if not same and not type(t) is float is type(v):
             term = like(term, x)
         if adjoints[parent] is ZERO:
             adjoints[parent] = term

@@ -155,6 +155,8 @@ def find_runs(program: Program) -> dict[int, Run]:
     """For each node that is in a run, the run."""
     nodes = program.nodes
     found: dict[int, Run] = {}
+    if not any(_fits(node, nodes) for node in nodes):
+        return found
     users: dict[int, list[int]] = {}
     for k, node in enumerate(nodes):
         for n in node.operands:
@@ -202,6 +204,8 @@ def scheduled(program: Program) -> Program:
     """The same program in an order in which operations that can form a run follow each other."""
     nodes = program.nodes
     members = {k for k, node in enumerate(nodes) if _fits(node, nodes)}
+    if not members:
+        return program
     order: list[int] = []
     run: list[int] = []
     behind: dict[int, None] = {}  # what depends on the run, and waits until it is complete
