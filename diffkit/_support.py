@@ -10,19 +10,30 @@ from typing import Any
 import numpy as np
 
 from ._backends import OPERATORS, backends
+from ._backends.registry import BUILT_IN, absence
 from ._problems import problems
+from .errors import MissingPackageError
 from .rules import COMPOSITES, RULES, load_families
 
-# Backends of other packages do not belong into this project's table.
-OWN = ("finite_difference", "complex_step", "symbolic", "forward", "reverse")
 NAMESPACES = ("numpy", "numpy.linalg", "numpy.fft", "scipy.special")
 
 
 def support() -> str:
-    """Which backend supports which operator, as a Markdown table."""
-    shown = {name: b for name, b in backends().items() if name in OWN}
-    rows = [["operator", *(f"`{name}`" for name in shown)], ["---"] * (len(shown) + 1)]
-    rows += [[f"`{o}`", *(b.support(o) for b in shown.values())] for o in OPERATORS]
+    """Which backend supports which operator, as a Markdown table.
+
+    Raises:
+        MissingPackageError: the library of a backend is not installed, and its row would be lost.
+    """
+    for name in BUILT_IN:
+        if error := absence(name):
+            raise error
+    rows = [
+        ["backend", *(f"`{operator}`" for operator in OPERATORS)],
+        ["---"] * (len(OPERATORS) + 1),
+    ]
+    for name in BUILT_IN:
+        backend = backends()[name]
+        rows.append([f"`{name}`", *(backend.support(o) for o in OPERATORS)])
     return _markdown(rows)
 
 
@@ -71,7 +82,8 @@ def experiments() -> str:
     from .runner import discovery
 
     chapters = [chapter.name for chapter in CHAPTERS]
-    found = [discovery.load(name) for name in discovery.names()]
+    own = discovery.folder()
+    found = [discovery.load(name, own) for name in discovery.names(own)]
     found.sort(key=lambda e: (chapters.index(e.chapter), e.order))
     rows = [["name", "chapter", "title"], ["---"] * 3]
     return _markdown(rows + [[f"`{e.name}`", e.chapter, _plain(e.title)] for e in found])
@@ -110,8 +122,16 @@ def pages() -> list[Path]:
     return [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
 
 
+def renew() -> None:
+    """Bring the tables of all pages up to date, or none of them."""
+    try:
+        new = {page: insert(page.read_text(encoding="utf-8")) for page in pages()}
+    except MissingPackageError as error:
+        raise SystemExit(f"no table was written, as a backend would be missing: {error}") from None
+    for page, text in new.items():
+        if text != page.read_text(encoding="utf-8"):
+            page.write_text(text, encoding="utf-8")
+
+
 if __name__ == "__main__":
-    for page in pages():
-        old = page.read_text(encoding="utf-8")
-        if (new := insert(old)) != old:
-            page.write_text(new, encoding="utf-8")
+    renew()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from diffkit import _support
+from diffkit._backends.registry import BUILT_IN
 
 PAGES = _support.pages()
 
@@ -39,3 +41,16 @@ def test_a_table_cannot_be_torn_by_what_stands_in_it() -> None:
 
 def test_a_page_without_marks_stays_as_it_is() -> None:
     assert _support.insert("no marks\n") == "no marks\n"
+
+
+def test_the_table_has_a_row_for_each_built_in_backend() -> None:
+    rows = [line.split(" | ")[0] for line in _support.support().splitlines()]
+    assert rows == ["| backend", "| ---", *(f"| `{name}`" for name in BUILT_IN)]
+
+
+def test_no_row_is_dropped_because_a_library_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jacobi", None)
+    before = [page.read_bytes() for page in PAGES]
+    with pytest.raises(SystemExit, match=r"no table was written.*pip install 'diffkit\[jacobi\]'"):
+        _support.renew()
+    assert [page.read_bytes() for page in PAGES] == before

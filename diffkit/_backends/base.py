@@ -83,6 +83,15 @@ class Backend:
     replayable: bool = False
     exact: bool = True
 
+    def value(self, f: Function, x: Point) -> Value:
+        """f(x) as a float or an array; most backends begin with this.
+
+        Raises:
+            NonNumericError: f returned something else.
+            NonFiniteError, DomainError: f(x) is not finite.
+        """
+        return evaluate(f, x)
+
     # The two hooks
 
     def pushforward(self, f: Function, x: Point) -> tuple[Value, Linear]:

@@ -12,6 +12,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from .._entry_points import offers, others, package
 from ..errors import BackendError, MissingPackageError, UnknownNameError
 from .base import Backend
 from .optional import is_installed
@@ -28,7 +29,7 @@ class _BuiltIn(NamedTuple):
     requires: str = ""
 
 
-_BUILT_IN = {
+BUILT_IN = {
     "finite_difference": _BuiltIn("finite_difference", "FiniteDifference"),
     "complex_step": _BuiltIn("complex_step", "ComplexStep"),
     "symbolic": _BuiltIn("symbolic", "Symbolic"),
@@ -44,7 +45,7 @@ _BUILT_IN = {
 
 def absence(name: str) -> MissingPackageError | None:
     """The error for a built-in backend whose library is not installed; None for any other."""
-    requires = _BUILT_IN[name].requires if name in _BUILT_IN else ""
+    requires = BUILT_IN[name].requires if name in BUILT_IN else ""
     if not requires or is_installed(requires):
         return None
     return MissingPackageError(f"backend {name!r}", requires, extra=name)
@@ -53,30 +54,18 @@ def absence(name: str) -> MissingPackageError | None:
 # Of other packages
 
 
-def _entry_points() -> dict[str, list[Any]]:
-    """What other packages offer under each name."""
-    from importlib.metadata import entry_points  # late, as it takes long to import
-
-    found: dict[str, list[Any]] = {}
-    # An editable install may be found twice.
-    for entry in dict.fromkeys(entry_points(group="diffkit.backends")):
-        found.setdefault(entry.name, []).append(entry)
-    return found
-
-
 def _registered() -> Iterator[tuple[str, Backend | BackendError]]:
     """The backends of other packages, or what is wrong with them."""
-    for name, entries in sorted(_entry_points().items()):
+    for name, entries in offers("diffkit.backends").items():
         for entry in entries:
             yield name, _clash(name, entries, entry) or _made(entry)
 
 
 def _clash(name: str, entries: list[Any], entry: Any) -> BackendError | None:
-    if name in _BUILT_IN:
-        return BackendError(name, _package(entry), "diffkit has a backend of that name itself")
-    others = [_package(other) for other in entries if other is not entry]
-    if others:
-        return BackendError(name, _package(entry), f"{', '.join(others)} offers one as well")
+    if name in BUILT_IN:
+        return BackendError(name, package(entry), "diffkit has a backend of that name itself")
+    if taken := others(entries, entry):
+        return BackendError(name, package(entry), f"{taken} offers one as well")
     return None
 
 
@@ -87,21 +76,17 @@ def _made(entry: Any) -> Backend | BackendError:
         found = entry.load()
         backend = found if isinstance(found, Backend) else found()
     except (Exception, SystemExit) as error:
-        return BackendError(entry.name, _package(entry), f"{type(error).__name__}: {error}")
+        return BackendError(entry.name, package(entry), f"{type(error).__name__}: {error}")
     if not isinstance(backend, Backend):
         return BackendError(
             entry.name,
-            _package(entry),
+            package(entry),
             f"{entry.value} gives {type(backend).__name__}, which is no diffkit.Backend",
         )
     if backend.name != entry.name:
         reason = f"the backend is named {backend.name!r}; use one name for both"
-        return BackendError(entry.name, _package(entry), reason)
+        return BackendError(entry.name, package(entry), reason)
     return backend
-
-
-def _package(entry: Any) -> str:
-    return str(entry.dist.name if entry.dist is not None else entry.value)
 
 
 # All of them
@@ -112,7 +97,7 @@ def _load(name: str) -> Backend:
     absent = absence(name)
     if absent is not None:
         raise absent
-    module, cls, _ = _BUILT_IN[name]
+    module, cls, _ = BUILT_IN[name]
     made: Backend = getattr(import_module(f".{module}", __package__), cls)()
     return made
 
@@ -126,7 +111,7 @@ class Backends(Mapping[str, Backend]):
     """
 
     def __getitem__(self, name: str) -> Backend:
-        if name in _BUILT_IN:
+        if name in BUILT_IN:
             return _load(name)
         found = [backend for other, backend in _registered() if other == name]
         if not found:
@@ -136,14 +121,14 @@ class Backends(Mapping[str, Backend]):
         return found[0]
 
     def __iter__(self) -> Iterator[str]:
-        yield from (name for name in _BUILT_IN if absence(name) is None)
+        yield from (name for name in BUILT_IN if absence(name) is None)
         yield from (name for name, backend in _registered() if isinstance(backend, Backend))
 
     def __len__(self) -> int:
         return len(list(iter(self)))
 
     def __contains__(self, name: object) -> bool:
-        if isinstance(name, str) and name in _BUILT_IN:
+        if isinstance(name, str) and name in BUILT_IN:
             return absence(name) is None
         return name in list(self)
 
@@ -155,7 +140,7 @@ class Backends(Mapping[str, Backend]):
 
     def missing(self) -> dict[str, str]:
         """The built-in backends whose library is not installed, with the line that installs it."""
-        absences = {name: absence(name) for name in _BUILT_IN}
+        absences = {name: absence(name) for name in BUILT_IN}
         return {name: a.install for name, a in absences.items() if a is not None}
 
     def broken(self) -> tuple[BackendError, ...]:
@@ -192,7 +177,7 @@ def resolve(backend: str | Backend) -> Backend:
     if isinstance(backend, Backend):
         return backend
     if isinstance(backend, str):
-        return _load(backend) if backend in _BUILT_IN else _backends[backend]
+        return _load(backend) if backend in BUILT_IN else _backends[backend]
     raise TypeError(
         f"backend must be a name or a configured backend such as dk.FiniteDifference(order=4), "
         f"got {backend!r}"

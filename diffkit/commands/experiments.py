@@ -30,16 +30,19 @@ def load_all(
 ) -> tuple[dict[str, Experiment], dict[str, ExperimentError]]:
     """The experiments that load, and the errors of those that do not.
 
-    Raises UnknownNameError for a name without a file.
+    Raises UnknownNameError for a name that is that of no experiment.
     """
     from diffkit.runner import discovery
 
     loaded, broken = {}, {}
+    names = tuple(names)
     for name in dict.fromkeys(names or discovery.names()):
         try:
             loaded[name] = discovery.load(name)
         except ExperimentError as error:
             broken[name] = error
+    if not names:
+        broken |= discovery.clashes()
     return loaded, broken
 
 

@@ -1,4 +1,9 @@
-"""Find the experiments: every file in the `experiments` folder that defines EXPERIMENT."""
+"""Find the experiments: diffkit's own, and those that other packages offer.
+
+Every file in the `experiments` folder that defines EXPERIMENT is one. Another package offers one by
+an entry point of the group ``diffkit.experiments``, which has its name and leads to it, as in
+``squares = "a_package.squares:EXPERIMENT"``.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +11,14 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+from diffkit._entry_points import offers, others, package
 from diffkit.errors import ExperimentError, UnknownNameError
 from diffkit.runner.cell import describe
 from diffkit.runner.experiment import Experiment
+
+GROUP = "diffkit.experiments"
 
 
 def folder() -> Path:
@@ -20,25 +29,61 @@ def folder() -> Path:
 
 
 def names(where: Path | None = None) -> tuple[str, ...]:
-    """The names of all experiments, without importing any."""
-    return tuple(sorted(_files(where)))
+    """The names of all experiments, or of those in a folder, without importing any."""
+    return tuple(sorted({*_files(where), *_offers(where)}))
 
 
 def load(name: str, where: Path | None = None) -> Experiment:
-    """The experiment of that name.
+    """The experiment of that name, or that in a folder.
 
-    Raises UnknownNameError where there is no such file and ExperimentError where the file
-    cannot be imported or does not define an EXPERIMENT of its own name.
+    Raises UnknownNameError where there is none, and ExperimentError where its file or its package
+    cannot be imported, or does not define an experiment of that name.
     """
     files = _files(where)
-    if name not in files:
-        raise UnknownNameError("experiment", name, files)
-    experiment = getattr(_import(files[name]), "EXPERIMENT", None)
-    if not isinstance(experiment, Experiment):
-        raise ExperimentError(f"{name}: the file does not define EXPERIMENT = Experiment(...)")
-    if experiment.name != name:
-        raise ExperimentError(f"{name}: its EXPERIMENT is named {experiment.name!r}; use {name!r}")
-    return experiment
+    if name in files:
+        return _checked(name, getattr(_import(files[name]), "EXPERIMENT", None), "the file")
+    entries = _offers(where).get(name)
+    if entries is None:
+        raise UnknownNameError("experiment", name, names(where))
+    if taken := others(entries, entries[0]):
+        raise _refusal(name, entries[0], f"{taken} offers one as well")
+    return _of_package(name, entries[0])
+
+
+def clashes() -> dict[str, ExperimentError]:
+    """The experiments of other packages that have the name of one of diffkit's own.
+
+    By the name and the package, as in ``"fd_error_exp (a_package)"``.
+    """
+    own, reason = _files(None), "diffkit has an experiment of that name itself"
+    taken = [(n, e) for n, entries in offers(GROUP).items() if n in own for e in entries]
+    return {f"{n} ({package(e)})": _refusal(n, e, reason) for n, e in taken}
+
+
+def _offers(where: Path | None) -> dict[str, list[Any]]:
+    return offers(GROUP) if where is None else {}
+
+
+def _of_package(name: str, entry: Any) -> Experiment:
+    try:
+        found = entry.load()
+    except (Exception, SystemExit) as error:  # the code of somebody else may raise anything
+        raise _refusal(name, entry, describe(error)) from error
+    return _checked(name, found, f"{entry.value}, of the package {package(entry)},")
+
+
+def _refusal(name: str, entry: Any, reason: str) -> ExperimentError:
+    return ExperimentError(
+        f"experiment {name!r} of the package {package(entry)} cannot be used: {reason}"
+    )
+
+
+def _checked(name: str, found: Any, what: str) -> Experiment:
+    if not isinstance(found, Experiment):
+        raise ExperimentError(f"{name}: {what} does not define EXPERIMENT = Experiment(...)")
+    if found.name != name:
+        raise ExperimentError(f"{name}: its EXPERIMENT is named {found.name!r}; use {name!r}")
+    return found
 
 
 def _files(where: Path | None) -> dict[str, Path]:

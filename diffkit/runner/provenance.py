@@ -56,12 +56,16 @@ class Earlier:
 
 @dataclass(frozen=True)
 class Clock:
-    """A run that has begun; `stop` tells its provenance."""
+    """A run that has begun; `stop` tells its provenance.
+
+    packages: that its experiment is from, other than diffkit.
+    """
 
     command: str
     seed: int
     started: datetime
     began: float
+    packages: tuple[str, ...] = ()
 
     def of_store(self, engine: Any, limits: Any) -> dict[str, Any]:
         """What is kept beside the outcomes, in JSON's terms."""
@@ -70,7 +74,7 @@ class Clock:
             "command": self.command,
             "seed": self.seed,
             "host": platform.node(),
-            "versions": versions(),
+            "versions": versions(self.packages),
             "code": code(),
             "platform": platform.platform(),
             "processor": processor(),
@@ -86,7 +90,8 @@ class Clock:
         """The runs before this one, given as their cells and what `of_store` gave."""
         for cells, run in runs:
             started, host = str(run.get("started", "")), str(run.get("host", ""))
-            yield Earlier(cells, started, host, run.get("versions", {}), _note(cells, run))
+            note = _note(cells, run, versions(self.packages))
+            yield Earlier(cells, started, host, run.get("versions", {}), note)
 
     def stop(self, earlier: tuple[Earlier, ...] = ()) -> Provenance:
         """The provenance of what ran since the start."""
@@ -95,7 +100,7 @@ class Clock:
             seconds=time.perf_counter() - self.began,
             seed=self.seed,
             command=self.command,
-            versions=versions(),
+            versions=versions(self.packages),
             platform=platform.platform(),
             processor=processor(),
             cpus=os.cpu_count() or 1,
@@ -106,9 +111,9 @@ class Clock:
         return self.started.isoformat(timespec="seconds")
 
 
-def _note(cells: int, run: dict[str, Any]) -> str:
+def _note(cells: int, run: dict[str, Any], now: dict[str, str]) -> str:
     """What has changed since, of all that is not part of a cell's key."""
-    now, then = versions(), run.get("versions", {})
+    then = run.get("versions", {})
     changes = [
         f"{name} {then.get(name)} then, {now[name]} now"
         for name in now
@@ -124,14 +129,15 @@ def _note(cells: int, run: dict[str, Any]) -> str:
     )
 
 
-def start(*, command: str, seed: int) -> Clock:
+def start(*, command: str, seed: int, packages: tuple[str, ...] = ()) -> Clock:
     """Begin a run, now."""
-    return Clock(command, seed, datetime.now(UTC), time.perf_counter())
+    return Clock(command, seed, datetime.now(UTC), time.perf_counter(), packages)
 
 
-def versions() -> dict[str, str]:
+def versions(others: tuple[str, ...] = ()) -> dict[str, str]:
     """Python and the packages that the numbers depend on; nothing is imported for it."""
-    return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+    names = (*PACKAGES, *others)
+    return {"python": platform.python_version()} | {name: version(name) for name in names}
 
 
 def version(package: str) -> str:

@@ -100,8 +100,9 @@ def run(experiment: Experiment, *, store: Store | None = None, **settings: Any) 
         StoreError: the store cannot be written to.
     """
     wanted = Settings(**settings)
-    clock = start(command=wanted.command, seed=wanted.seed)
-    found = _measure(experiment, store or memory_store(), wanted, clock)
+    job = _job(experiment, wanted)
+    clock = start(command=wanted.command, seed=wanted.seed, packages=job.packages)
+    found = _measure(job, store or memory_store(), wanted, clock)
     figures = _figures(experiment, found.results)
     verdicts = tuple(judge(claim, found.results) for claim in experiment.claims)
     provenance = clock.stop(found.earlier)
@@ -114,8 +115,9 @@ def measure_cells(
 ) -> Results:
     """The table of all cells; see `run`."""
     wanted = Settings(**settings)
-    clock = start(command=wanted.command, seed=wanted.seed)
-    return _measure(experiment, store or memory_store(), wanted, clock).results
+    job = _job(experiment, wanted)
+    clock = start(command=wanted.command, seed=wanted.seed, packages=job.packages)
+    return _measure(job, store or memory_store(), wanted, clock).results
 
 
 @dataclass(frozen=True)
@@ -126,14 +128,14 @@ class _Measured:
     notes: tuple[str, ...]
 
 
-def _measure(experiment: Experiment, store: Store, wanted: Settings, clock: Clock) -> _Measured:
-    job = _job(experiment, wanted)
+def _measure(job: Job, store: Store, wanted: Settings, clock: Clock) -> _Measured:
+    experiment = job.experiment
     if store.path is not None and job.source is None and experiment.version is None:
         raise ExperimentError(
             f"{experiment.name} cannot be told from another state of itself, as no file defines "
             "it; give it a version= to keep its results in a store"
         )
-    tasks = plan(experiment, wanted.seed, job.source.digest if job.source else "")
+    tasks = plan(experiment, wanted.seed, job.source.identity if job.source else "")
     engine = wanted.engine or (Local() if job.source else InProcess())
     store.begin(clock.of_store(engine, job.limits))
     measured = sweep(job, tasks, store, engine, retry=wanted.retry, on_cell=wanted.on_cell)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import hashlib
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from diffkit._entry_points import offers
+from diffkit.runner.discovery import GROUP
 from diffkit.runner.experiment import Experiment
 
 
@@ -22,11 +24,18 @@ class Source:
     home: a module, or the absolute path of a file.
     attribute: its name in there.
     digest: of the file's bytes, to tell another state of it.
+    packages: the version of the package that offers it, by name, if one does.
     """
 
     home: str
     attribute: str
     digest: str
+    packages: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> str:
+        """What tells another state of it: the file, and the package that its helpers are from."""
+        return " ".join([self.digest, *(f"{name} {v}" for name, v in self.packages.items())])
 
 
 def source_of(experiment: Experiment) -> Source | None:
@@ -38,8 +47,17 @@ def source_of(experiment: Experiment) -> Source | None:
         file = getattr(module, "__file__", None)
         attribute = next((n for n, value in vars(module).items() if value is experiment), None)
         if attribute is not None and file is not None and Path(file).is_file():
-            return Source(_home(module, file), attribute, digest(Path(file)))
+            packages = _packages(module.__name__)
+            return Source(_home(module, file), attribute, digest(Path(file)), packages)
     return None
+
+
+def _packages(module: str) -> dict[str, str]:
+    """The packages that offer experiments from the same top-level module, with their versions."""
+    top = module.partition(".")[0]
+    entries = (entry for found in offers(GROUP).values() for entry in found)
+    dists = [e.dist for e in entries if e.dist is not None and e.module.partition(".")[0] == top]
+    return {dist.name: dist.version for dist in dists}
 
 
 def _candidates(experiment: Experiment) -> Iterator[ModuleType]:

@@ -35,7 +35,7 @@ class NoBackend:
 def unfinished():
     raise ValueError("not\\nyet")
 """
-NEEDS = {name: entry.requires for name, entry in registry._BUILT_IN.items() if entry.requires}
+NEEDS = {name: entry.requires for name, entry in registry.BUILT_IN.items() if entry.requires}
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_the_built_in_backends_are_there_under_their_own_names() -> None:
 
 def test_all_adapters_are_installed_where_the_tests_run() -> None:
     assert dk.backends().missing() == {}
-    assert set(registry._BUILT_IN) <= set(dk.backends())
+    assert set(registry.BUILT_IN) <= set(dk.backends())
 
 
 # Libraries that are not installed
@@ -96,7 +96,7 @@ def test_a_configured_backend_whose_library_is_absent_tells_the_install_line() -
         import sys
         sys.modules.update(dict.fromkeys({[n.split(".")[0] for n in NEEDS.values()]}))
         import numpy as np, diffkit as dk
-        for name, cls in {[(name, registry._BUILT_IN[name].cls) for name in NEEDS]}:
+        for name, cls in {[(name, registry.BUILT_IN[name].cls) for name in NEEDS]}:
             try:
                 dk.gradient(lambda x: np.sum(x**2), np.ones(2), backend=getattr(dk, cls)())
             except dk.errors.MissingPackageError as error:

@@ -196,6 +196,7 @@ def _renew(path: Path) -> None:
 
     text = path.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        sys.path.insert(0, folder)  # as Python has the folder of a script
         changes = list(_renewed(text, path.name, Path(folder)))
     for (start, stop), new in reversed(changes):
         text = text[:start] + new + text[stop:]

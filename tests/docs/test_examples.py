@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sys
 import tomllib
 from pathlib import Path
 
@@ -23,11 +24,13 @@ def test_the_blocks_of_a_page_run_and_print_what_it_shows(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)  # as Python has the folder of a script
     text = page.read_text(encoding="utf-8")
     namespace: dict[str, object] = {}
     for block in examples.blocks(text):
         if block.file:
             (tmp_path / block.file).write_text(block.text, encoding="utf-8")
+            monkeypatch.delitem(sys.modules, Path(block.file).stem, raising=False)
         elif block.language == "python":
             namespace = {} if page.name == "README.md" else namespace
             printed = examples.run_python(block, namespace, page.name)

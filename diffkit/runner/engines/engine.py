@@ -27,6 +27,11 @@ class Job:
     seed: int
     limits: Limits
 
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The names of the packages that the experiment is from, other than diffkit."""
+        return tuple(self.source.packages) if self.source else ()
+
     def errand(self) -> dict[str, Any]:
         """What a worker needs to know, as plain JSON. Raises ValueError without a source."""
         if self.source is None:

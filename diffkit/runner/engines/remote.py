@@ -53,7 +53,7 @@ def order(job: Job, name: str) -> str:
             "errand": errand,
             "text": text,
             "timed": job.experiment.timed,
-            "fingerprint": fingerprint(),
+            "fingerprint": fingerprint() | {name: version(name) for name in job.packages},
         }
     )
 
@@ -84,7 +84,9 @@ def measure(order: str, tasks: str) -> str:
     {"refused": why this worker is not fit}, or {"failed": what is wrong with the experiment}.
     """
     told = json.loads(order)
-    if unlike := differences(told["fingerprint"], fingerprint()):
+    expected = told["fingerprint"]
+    found = fingerprint() | {n: version(n) for n in expected.keys() - fingerprint().keys()}
+    if unlike := differences(expected, found):
         return json.dumps({"refused": f"{platform.node()}, process {os.getpid()}: {unlike}"})
     outcomes: list[CellOutcome] = []
     cells = [CellTask(*fields) for fields in wire.decode(tasks)]
