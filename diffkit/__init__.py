@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ._backends.reverse import Reverse
     from ._backends.scipy import SciPy
     from ._backends.symbolic import Symbolic
+    from ._backends.torch import Torch
     from ._check import check_gradient
     from ._compare import Comparison, compare
     from ._function import Function, function
@@ -74,6 +75,7 @@ _HOME = {
     "Swell": "measure.swell",
     "Symbolic": "_backends.symbolic",
     "Tape": "tape.tape",
+    "Torch": "_backends.torch",
     "Trace": "_trace",
     "Verdict": "_verdict",
     "backends": "_backends",
@@ -149,6 +151,7 @@ __all__ = [
     "Swell",
     "Symbolic",
     "Tape",
+    "Torch",
     "Trace",
     "Verdict",
     "backends",

@@ -11,10 +11,11 @@ import autograd.numpy as anp
 import autograd.scipy.special
 import numpy as np
 from autograd import make_vjp
+from autograd.tracer import isbox
 
-from ..errors import UnsupportedError
 from ..rules import Primitive
 from ..tape import plain
+from .autograd_functions import product, variable_power
 from .base import OPERATORS
 from .numpy_like import Trusted, operation
 from .peer import Leaves, Peer, Reading, Run
@@ -37,9 +38,12 @@ class Autograd(Peer):
 
     def operation(self, rule: Primitive) -> Callable[..., Any]:
         if rule.name == "prod":  # its derivative divides by the factors, which may be 0
-            return _product
+            return product
         if rule.name == "broadcast_to":  # its derivative does not know of axes that are added
             return lambda x, shape, subok=False: x * np.ones(shape)
+        if rule.name in ("power", "float_power"):
+            power = operation(rule, self.name, (anp,), _TRUSTED)
+            return lambda a, b: variable_power(a, b) if isbox(b) else power(a, b)
         namespaces = (anp, anp.linalg, anp.fft, autograd.scipy.special)
         return operation(rule, self.name, namespaces, _TRUSTED)
 
@@ -63,22 +67,6 @@ class Autograd(Peer):
             return self.numpy(y), d, reading.guards(x, others)
 
         return run
-
-
-def _product(x: Any, axis: Any = None, keepdims: bool = False, **others: Any) -> Any:
-    """``np.prod`` by pairs."""
-    if others:
-        raise UnsupportedError(f"autograd: np.prod with {', '.join(others)}; use backend='reverse'")
-    n = np.ndim(x)
-    axes = tuple(range(n)) if axis is None else tuple(k % n for k in np.atleast_1d(axis))
-    rest = tuple(k for k in range(n) if k not in axes)
-    kept = tuple(np.shape(x)[k] for k in rest)
-    y = anp.reshape(anp.transpose(x, axes + rest), (-1, *kept))
-    while len(y) > 1:
-        half = len(y) // 2
-        y = anp.concatenate([y[:half] * y[half : 2 * half], y[2 * half :]])
-    y = y[0] if len(y) else np.ones(kept)
-    return anp.expand_dims(y, axes) if keepdims else y
 
 
 # How autograd takes each derivative, of f(leaves). Leaves on which f does not depend are 0.

@@ -72,6 +72,10 @@ class Reading:
     def __call__(self, x: Leaves, others: Leaves = ()) -> Any:
         return self._on_arrays((*x, *others))[0]
 
+    def with_guards(self, x: Leaves, others: Leaves = ()) -> tuple[Any, list[Any]]:
+        """The value and the truth values that decide the branch, on the library's arrays."""
+        return self._on_arrays((*x, *others))
+
     def guards(self, x: Leaves, others: Leaves = ()) -> list[Any]:
         """The truth values that decide the branch, on the library's arrays."""
         return self._on_arrays((*x, *others))[1] if self.taken else []
@@ -168,6 +172,8 @@ class Peer(Backend):
                 raise self._either(error, second) from None
 
     def _either(self, error: Exception, second: Exception) -> Exception:
+        if isinstance(second, DiffkitError) and not isinstance(error, DiffkitError):
+            return second  # it knows what is the matter
         error.add_note(f"As a function written for {self.name} it fails, too: {second}")
         return error
 
@@ -184,9 +190,12 @@ class Peer(Backend):
         def on_arrays(leaves: Leaves) -> tuple[Any, list[Any]]:
             return self.together(f(*leaves)), []
 
-        given = [v if type(v) is float else self.constant(v) for v in inputs]
-        y = self.together(f(*given))
+        y = self.together(f(*map(self.argument, inputs)))
         return Reading(on_arrays, gather(self.numpy(y)), obstacle=obstacle)
+
+    def argument(self, value: Any) -> Any:
+        """What a function of the library's own is called with for a number or an array."""
+        return value if type(value) is float else self.constant(value)
 
     def together(self, y: Any) -> Any:
         """What a function of the library's own returned, as one array of the library's."""

@@ -36,6 +36,7 @@ BUILT_IN = {
     "forward": _BuiltIn("forward", "Forward"),
     "reverse": _BuiltIn("reverse", "Reverse"),
     "jax": _BuiltIn("jax", "JAX", "jax"),
+    "torch": _BuiltIn("torch", "Torch", "torch"),
     "autograd": _BuiltIn("autograd", "Autograd", "autograd"),
     "scipy": _BuiltIn("scipy", "SciPy", "scipy.differentiate"),
     "numdifftools": _BuiltIn("numdifftools", "Numdifftools", "numdifftools"),
