@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ._problems import problems
     from ._trace import Trace, trace
     from ._verdict import Verdict
+    from .interop import as_jax_function, as_torch_function
     from .measure.reference import Reference, reference
     from .measure.swell import Swell, swell
     from .operators import (
@@ -78,6 +79,8 @@ _HOME = {
     "Torch": "_backends.torch",
     "Trace": "_trace",
     "Verdict": "_verdict",
+    "as_jax_function": "interop",
+    "as_torch_function": "interop",
     "backends": "_backends",
     "check_gradient": "_check",
     "checkpoint": "tape.custom",
@@ -154,6 +157,8 @@ __all__ = [
     "Torch",
     "Trace",
     "Verdict",
+    "as_jax_function",
+    "as_torch_function",
     "backends",
     "check_gradient",
     "checkpoint",

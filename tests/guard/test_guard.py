@@ -327,8 +327,10 @@ def test_a_guard_inside_a_task_ends_with_it() -> None:
         assert eventually(lambda: not alive(reports[0]))
 
 
-# Later versions of Python warn that a fork keeps one thread only, which is what is tested here.
+# Later versions of Python warn that a fork keeps one thread only, which is what is tested here; so
+# does JAX, where a test before has used it.
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork.. was called:RuntimeWarning")
 def test_a_guard_does_not_cross_a_fork(guard: Guard) -> None:
     pid = guard.run(task("process")).value
     forked = os.fork()

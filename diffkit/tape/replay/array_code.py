@@ -340,6 +340,8 @@ class Coder:
             if node.rule is joins.pile:
                 part, length = np.moveaxis(out, axis, 0)[at], 1
             else:
+                if type(self.nodes[n].value) is not np.ndarray:  # NumPy joins lists, too
+                    raise NotInstruction
                 length = self.nodes[n].shape[axis]
                 part = np.moveaxis(np.moveaxis(out, axis, 0)[at : at + length], 0, axis)
             if type(part) is not np.ndarray:

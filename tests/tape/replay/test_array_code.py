@@ -111,6 +111,15 @@ def test_what_must_be_called_stands_between_stretches() -> None:
     assert_same_bits(made([x])[0], f(x))
 
 
+def test_arrays_are_joined_with_lists() -> None:
+    """As NumPy allows; Broyden's tridiagonal equations are written so."""
+    f = lambda x: np.concatenate([[0.5], x[1:], [2, 3]]) ** 2  # noqa: E731
+    made = replayed(f, RNG.normal(size=6))
+    x = RNG.normal(size=6)
+    assert_same_bits(made([x])[0], f(x))
+    assert_same_bits(dk.prepare(dk.jacobian, f, x)(2 * x), dk.jacobian(f, 2 * x))
+
+
 def test_numbers_go_to_python_and_back() -> None:
     f = lambda x: (np.sum(x) ** 3.7 + np.sum(x * x)) ** 1.3 * x  # noqa: E731
     made = replayed(f, np.abs(RNG.normal(size=6)))
