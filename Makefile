@@ -1,6 +1,7 @@
 # make run     set up .venv and run every experiment; then open reports/index.html
 # make test    set up .venv and run the tests
 # make check   lint, formatting and types
+# make versions  a part of the tests with the oldest dependencies, and with each newer Python
 # make bench   measure diffkit beside its peers (a quarter of an hour; with QUICK=1 some minutes);
 #              then open reports/benchmark/index.html
 # make docs    build the documentation; then open docs/_build/html/index.html
@@ -12,7 +13,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test check bench docs format clean help
+.PHONY: run test check versions bench docs format clean help
 
 run: $(VENV)/.run-ready
 	$(BIN)/diffkit run
@@ -24,6 +25,9 @@ check: $(VENV)/.dev-ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+versions: $(VENV)/.dev-ready
+	.ci/versions --newer
 
 bench: $(VENV)/.dev-ready
 	$(BIN)/python benchmarks/compare_tools.py --page reports $(if $(QUICK),--quick)

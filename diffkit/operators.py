@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -450,6 +450,34 @@ def operator(name: str) -> Callable[..., Any]:
     if name not in _OPERATORS:
         raise UnknownNameError("operator", name, _OPERATORS)
     return _OPERATORS[name]
+
+
+@overload
+def prepare(
+    operator: Callable[..., Any],
+    f: Any,
+    x: Any,
+    *args: Any,
+    backend: BackendLike = ...,
+    argnums: Argnums = ...,
+    plan: str | None = ...,
+    on_change: str = ...,
+    sparse: Literal[False] = ...,
+) -> Prepared: ...
+
+
+@overload
+def prepare(
+    operator: Callable[..., Any],
+    f: Any,
+    x: Any,
+    *args: Any,
+    backend: BackendLike = ...,
+    argnums: Argnums = ...,
+    plan: str | None = ...,
+    on_change: str = ...,
+    sparse: Any,
+) -> PreparedSparse: ...
 
 
 def prepare(

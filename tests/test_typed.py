@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 import diffkit as dk
 from diffkit import _typed, errors
-from diffkit.cli import cli
+
+from .command_line import invoke
 
 
 def compare(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, ["compare", *arguments])
+    return invoke("compare", *arguments)
 
 
 def values(*arguments: str) -> Any:

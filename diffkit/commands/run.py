@@ -43,18 +43,14 @@ class _Wanted:
     json_: bool
 
 
-class _Statuses(click.ParamType[tuple[str, ...]]):
+def _statuses(context: click.Context, option: click.Parameter, given: str) -> tuple[str, ...]:
     """Statuses with commas between them."""
+    from diffkit.runner.results import STATUSES
 
-    name = "STATUS,..."
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
-        from diffkit.runner.results import STATUSES
-
-        given = tuple(part.strip() for part in value.split(",")) if value else ()
-        if unknown := [status for status in given if status not in STATUSES]:
-            self.fail(f"{unknown[0]!r} is no status; there are {', '.join(STATUSES)}", param, ctx)
-        return given
+    named = tuple(part.strip() for part in given.split(",")) if given else ()
+    if unknown := [status for status in named if status not in STATUSES]:
+        raise click.BadParameter(f"{unknown[0]!r} is no status; there are {', '.join(STATUSES)}")
+    return named
 
 
 _PEM = click.Path(path_type=Path)
@@ -76,8 +72,9 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 @click.option("--megabytes", type=_POSITIVE, help="The memory that a cell may take.")
 @click.option(
     "--retry",
-    type=_Statuses(),
+    callback=_statuses,
     default="",
+    metavar="STATUS,...",
     help="Measure again what ended so, as in --retry timeout,crashed.",
 )
 @click.option("--fresh", is_flag=True, help="Start over, and keep the results so far beside.")

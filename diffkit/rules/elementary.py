@@ -213,7 +213,9 @@ elementwise(np.i0, lambda t, y, x: t * i0_derivative(x, 1), sympy=lambda sp, x: 
 # Steps: zero derivative wherever there is one
 locally_constant(np.floor, sympy="floor", ball=balls.each(balls.floor))
 locally_constant(np.ceil, sympy="ceiling", ball=balls.each(balls.ceil))
-locally_constant(np.trunc, np.fix, ball=balls.each(balls.trunc))
+locally_constant(np.trunc, ball=balls.each(balls.trunc))
+if hasattr(np, "fix"):  # deprecated since NumPy 2.5
+    locally_constant(np.fix, ball=balls.each(balls.trunc))
 locally_constant(np.rint, ball=balls.each(balls.rint))
 locally_constant(np.round, np.around, ball=balls.rounded)
 locally_constant(np.signbit, ball=balls.each(lambda x: balls.sign(x) < 0))

@@ -171,12 +171,11 @@ composite(np.hsplit)(lambda ary, sections: split(ary, sections, 1 if np.ndim(ary
 composite(np.vsplit)(lambda ary, sections: split(ary, sections, 0))
 composite(np.dsplit)(lambda ary, sections: split(ary, sections, 2))
 
-if hasattr(np, "unstack"):  # NumPy 2.1
 
-    @composite(np.unstack)
-    def unstack(x, /, *, axis=0):
-        """The slices along an axis, without it."""
-        return tuple(np.moveaxis(x, axis, 0))
+@composite(np.unstack)
+def unstack(x, /, *, axis=0):
+    """The slices along an axis, without it."""
+    return tuple(np.moveaxis(x, axis, 0))
 
 
 # Padding goes axis by axis, so that the corners come from the borders that are there already.

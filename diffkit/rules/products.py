@@ -101,17 +101,16 @@ def vecdot(x1, x2, axis=-1):
     return einsum("...i,...i->...", _conjugate(x1), x2)
 
 
-if hasattr(np, "matvec"):  # NumPy 2.2
+@composite(np.matvec)
+def matvec(x1, x2):
+    """Matrices times vectors."""
+    return np.squeeze(np.matmul(x1, np.expand_dims(x2, -1)), -1)
 
-    @composite(np.matvec)
-    def matvec(x1, x2):
-        """Matrices times vectors."""
-        return np.squeeze(np.matmul(x1, np.expand_dims(x2, -1)), -1)
 
-    @composite(np.vecmat)
-    def vecmat(x1, x2):
-        """Vectors, conjugated, times matrices."""
-        return np.squeeze(np.matmul(np.expand_dims(_conjugate(x1), -2), x2), -2)
+@composite(np.vecmat)
+def vecmat(x1, x2):
+    """Vectors, conjugated, times matrices."""
+    return np.squeeze(np.matmul(np.expand_dims(_conjugate(x1), -2), x2), -2)
 
 
 _bilinear(
@@ -273,8 +272,11 @@ def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     """The cross product; of two vectors of two, its third component."""
     if axis is not None:
         axisa = axisb = axisc = axis
+    lengths = np.shape(a)[axisa], np.shape(b)[axisb]
+    if lengths != (3, 3):
+        np.cross(*map(np.zeros, lengths))  # NumPy warns of vectors of two; since 2.5 it refuses
     product = cross_product(_in_space(a, axisa), _in_space(b, axisb))
-    if np.shape(a)[axisa] == np.shape(b)[axisb] == 2:
+    if lengths == (2, 2):
         return product[..., 2]
     return product if axisc == -1 else np.moveaxis(product, -1, axisc)
 

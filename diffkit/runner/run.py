@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,7 +103,8 @@ def run(experiment: Experiment, *, store: Store | None = None, **settings: Any) 
     wanted = Settings(**settings)
     job = _job(experiment, wanted)
     clock = start(command=wanted.command, seed=wanted.seed, packages=job.packages)
-    found = _measure(job, store or memory_store(), wanted, clock)
+    with _kept(store) as kept:
+        found = _measure(job, kept, wanted, clock)
     figures = _figures(experiment, found.results)
     verdicts = tuple(judge(claim, found.results) for claim in experiment.claims)
     provenance = clock.stop(found.earlier)
@@ -117,7 +119,13 @@ def measure_cells(
     wanted = Settings(**settings)
     job = _job(experiment, wanted)
     clock = start(command=wanted.command, seed=wanted.seed, packages=job.packages)
-    return _measure(job, store or memory_store(), wanted, clock).results
+    with _kept(store) as kept:
+        return _measure(job, kept, wanted, clock).results
+
+
+def _kept(store: Store | None) -> AbstractContextManager[Store]:
+    """Where outcomes are kept: a store that stays open, or one in memory for this time only."""
+    return memory_store() if store is None else nullcontext(store)
 
 
 @dataclass(frozen=True)

@@ -109,11 +109,14 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         TracerConversionError: f uses a traced value that is not among its arguments.
     """
 
+    # Not by way of the rule, which would be a cycle, and memory that waits for the collector.
+    name = getattr(f, "__name__", "f")
+
     def forward(*args: Any) -> Any:
         y = gather(_on_copies(f)(*args))
         if type(y) is Tracer and not any(type(a) is Tracer for a in args):
             raise TracerConversionError(
-                f"{rule.name} is checkpointed but uses a traced value that is not among its "
+                f"{name} is checkpointed but uses a traced value that is not among its "
                 f"arguments; pass it as an argument"
             )
         return y
@@ -131,7 +134,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         return filled(forward_sweep(rows, seeds, k) if k >= 0 else ZERO, y)
 
     rule = Primitive(
-        getattr(f, "__name__", "f"),
+        name,
         forward,
         jvps=EVERY,
         vjps=EVERY,

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from diffkit.cli import cli
+from tests.command_line import invoke
 
 
 def run(*args: str) -> Result:
-    return CliRunner().invoke(cli, ["trace", *args])
+    return invoke("trace", *args)
 
 
 def test_a_typed_expression_with_its_adjoints() -> None:

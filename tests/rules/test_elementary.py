@@ -77,6 +77,7 @@ def test_rule(case: Case) -> None:
     check_rule(case)
 
 
+@pytest.mark.filterwarnings("ignore:numpy.fix is deprecated")
 @pytest.mark.parametrize(("key", "fn", "args"), CONSTANTS)
 def test_locally_constant_functions_have_derivative_zero(key, fn, args) -> None:
     (x,) = args

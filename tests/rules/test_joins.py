@@ -84,7 +84,7 @@ CASES = [
     *(Case(np.pad, (M, w, "linear_ramp"), kwargs={"end_values": 3.0}) for w in WIDTHS),
     Case(np.pad, (V, (5, 9), "reflect")),
     Case(np.pad, (V, {-1: (1, 2)}, "wrap")) if np.__version__ >= "2.3" else Case(np.pad, (V, 1)),
-    *(Case(np.unstack, (T,), kwargs={"axis": a}) for a in (0, -1) if hasattr(np, "unstack")),
+    *(Case(np.unstack, (T,), kwargs={"axis": a}) for a in (0, -1)),
 ]  # fmt: skip
 
 

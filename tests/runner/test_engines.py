@@ -12,7 +12,7 @@ import pytest
 
 from diffkit.errors import ExperimentError
 from diffkit.guard import Limits
-from diffkit.runner import Experiment, grid, measure_cells, memory_store, run
+from diffkit.runner import Experiment, grid, measure_cells, run
 from diffkit.runner.engines import (
     Batches,
     CellTask,
@@ -22,6 +22,7 @@ from diffkit.runner.engines import (
 )
 from diffkit.runner.run import IN_PROCESS
 from diffkit.runner.source import source_of
+from diffkit.runner.store import Store
 from diffkit.runner.sweep import plan
 from tests.runner import toys
 
@@ -171,9 +172,8 @@ def test_a_slow_cell_travels_alone() -> None:
 
 
 @pytest.mark.parametrize("status", ["error", "ok"])
-def test_each_outcome_is_kept_before_the_next_is_measured(status: str) -> None:
+def test_each_outcome_is_kept_before_the_next_is_measured(status: str, store: Store) -> None:
     seen: list[int] = []
-    store = memory_store()
 
     def measure(n: int) -> dict[str, Any]:
         seen.append(len(store.latest()))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
+import weakref
 
 import numpy as np
 import pytest
@@ -102,6 +104,20 @@ def test_checkpointed_pieces_need_less_memory() -> None:
         return size
 
     assert peak(dk.checkpoint) < peak(lambda f: f) / 5
+
+
+def test_a_checkpoint_goes_with_its_last_use_and_not_with_the_garbage() -> None:
+    def piece(x):
+        return np.sin(x)
+
+    gone = weakref.ref(piece)
+    gc.disable()
+    try:
+        dk.gradient(lambda x, piece=piece: np.sum(dk.checkpoint(piece)(x)), X)
+        del piece
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_a_checkpoint_that_closes_over_a_traced_value_is_refused() -> None:

@@ -348,10 +348,11 @@ def _operations() -> dict[tuple[Primitive, bool], int]:
 # Rules that are not a ufunc themselves, and the one that gives the same on floats.
 _UFUNCS: dict[Primitive, np.ufunc] = {
     real_sign: np.sign,
-    RULES[np.fix]: np.trunc,
     RULES[np.round]: np.rint,
     RULES[np.around]: np.rint,
 }
+if hasattr(np, "fix"):  # deprecated since NumPy 2.5
+    _UFUNCS[RULES[np.fix]] = np.trunc
 
 
 def _takes_doubles(fn: Any, kinds: list[Any]) -> bool:

@@ -24,6 +24,7 @@ from diffkit.guard import wire
 from diffkit.runner import measure_cells, memory_store, read_store
 from diffkit.runner.engines import InProcess, dask, remote
 from diffkit.runner.engines.dask import cluster
+from diffkit.runner.store import Store
 from tests.guard.processes import alive, eventually, guarded
 from tests.runner import toys
 from tests.runner.engines import sweeps
@@ -80,9 +81,9 @@ def test_the_command_sends_the_cells_to_the_cluster(two: Cluster, tmp_path: Path
         assert {told["engine"] for told in store.provenance().values()} == {"Dask"}
 
 
-def test_an_interrupt_keeps_what_was_finished_and_stops_the_workers(two: Cluster) -> None:
-    store = memory_store()
-
+def test_an_interrupt_keeps_what_was_finished_and_stops_the_workers(
+    two: Cluster, store: Store
+) -> None:
     def interrupt(done: int, total: int) -> None:
         if done == 30:
             os.kill(os.getpid(), signal.SIGINT)
@@ -96,8 +97,8 @@ def test_an_interrupt_keeps_what_was_finished_and_stops_the_workers(two: Cluster
     assert len(store.latest()) == 300
 
 
-def test_a_worker_killed_in_the_middle_costs_nothing(tmp_path: Path) -> None:
-    store, children = memory_store(), set[int]()
+def test_a_worker_killed_in_the_middle_costs_nothing(tmp_path: Path, store: Store) -> None:
+    children = set[int]()
     with running(tmp_path) as found, cluster(found.address, workers=2, timeout=30) as engine:
         assert engine.slots == 2
 
@@ -136,13 +137,16 @@ def test_the_loss_of_the_scheduler_or_of_all_workers_is_an_error(
     for number, message in ((1, "no worker has been there"), (0, "what was finished is kept")):
         folder = tmp_path / str(number)
         folder.mkdir()
-        store = memory_store()
-        with running(folder, workers=1) as found, cluster(found.address, timeout=5) as engine:
+        with (
+            memory_store() as store,
+            running(folder, workers=1) as found,
+            cluster(found.address, timeout=5) as engine,
+        ):
             began, on_cell = time.monotonic(), in_the_middle(found, number)
             with pytest.raises(ClusterError, match=message):
                 measure_cells(sweeps.THREE_HUNDRED, engine=engine, store=store, on_cell=on_cell)
             assert time.monotonic() - began < 30
-        assert 20 <= len(store.latest()) < 300
+            assert 20 <= len(store.latest()) < 300
 
 
 def test_a_cluster_without_workers_or_with_other_ones_is_refused(tmp_path: Path) -> None:

@@ -18,8 +18,9 @@ import pytest
 
 from diffkit.errors import ClusterError, ExperimentError
 from diffkit.guard import wire
-from diffkit.runner import Experiment, discovery, grid, measure_cells, memory_store
+from diffkit.runner import Experiment, discovery, grid, measure_cells
 from diffkit.runner.engines import CellOutcome, InProcess, OnExecutor, remote
+from diffkit.runner.store import Store
 from tests.guard.processes import eventually, guarded
 from tests.runner import toys
 from tests.runner.engines.sweeps import THREE_HUNDRED as MANY
@@ -82,9 +83,9 @@ def test_a_stream_that_is_closed_early_leaves_no_process(threads: cf.Executor) -
     assert eventually(lambda: not guarded(os.getpid()))
 
 
-def test_an_interrupt_keeps_what_was_finished_and_leaves_no_process(threads: cf.Executor) -> None:
-    store = memory_store()
-
+def test_an_interrupt_keeps_what_was_finished_and_leaves_no_process(
+    threads: cf.Executor, store: Store
+) -> None:
     def interrupt(done: int, total: int) -> None:
         if done == 30:
             os.kill(os.getpid(), signal.SIGINT)
@@ -104,9 +105,9 @@ def test_a_broken_executor_is_an_error_that_says_so() -> None:
         measure_cells(MANY, engine=OnExecutor(executor))
 
 
-def test_a_worker_process_that_dies_is_an_error_and_what_was_finished_is_kept() -> None:
-    store = memory_store()
-
+def test_a_worker_process_that_dies_is_an_error_and_what_was_finished_is_kept(
+    store: Store,
+) -> None:
     def kill(done: int, total: int) -> None:
         if done == 20:
             for process in executor._processes.values():

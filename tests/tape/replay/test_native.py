@@ -112,6 +112,7 @@ def test_every_function_of_numpy_and_scipy_gives_its_own_bits(fn: Any) -> None:
     assert_same(results[:, 0], expected)
 
 
+@pytest.mark.filterwarnings("ignore:numpy.fix is deprecated")
 @pytest.mark.parametrize(
     "rule", [RULES[np.fix], RULES[np.round], RULES[np.real], sech_squared], ids=repr
 )
