@@ -574,11 +574,16 @@ def _prepare_sparse(
     def bind(x: Any, *args: Any) -> _Call:
         return _Call(f, x, args, argnums)
 
+    def multiply(product: str, arguments: tuple[Any, ...], vector: Any) -> Any:
+        x, *args = arguments
+        value_and = globals()[f"value_and_{product}"]
+        return prepare(value_and, f, x, vector, *args, backend=backend, argnums=argnums)
+
     positions = argnums if isinstance(argnums, tuple) else (argnums,)
     bind(*arguments)  # refuses positions that do not exist
     active = {k % len(arguments) for k in positions}
-    return PreparedSparse(operator, backend, bind, arguments, active, sparse, with_value, plan,
-                          on_change)  # fmt: skip
+    return PreparedSparse(operator, backend, bind, multiply, arguments, active, sparse, with_value,
+                          plan, on_change)  # fmt: skip
 
 
 def _require_array(call: _Call, operator: str) -> None:

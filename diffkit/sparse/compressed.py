@@ -50,16 +50,25 @@ class Compression:
         """
         if self.coloring is None:
             return self._taken_out(backend, f, x)
-        product = "hvp" if self.operator == "hessian" else _PRODUCTS[self.coloring.partition]
         y, products = backend.value_and_products(
-            product, f, x, lambda y: self._seeds(backend, x, y)
+            self.product, f, x, lambda y: self.vectors(backend, x, y)
         )
-        probe = np.reshape(products.pop(), -1) if self.checked else None
+        return y, self.elements(backend, x, products)
+
+    @property
+    def product(self) -> str:
+        """The operator that gives the products."""
+        assert self.coloring is not None
+        return "hvp" if self.operator == "hessian" else _PRODUCTS[self.coloring.partition]
+
+    def elements(self, backend: Backend, x: Any, products: list[Any]) -> Any:
+        """The elements of the matrix, from the products with all vectors."""
         flat = [np.reshape(p, -1) for p in products]
+        probe = flat.pop() if self.checked else None
         data: Any = np.concatenate(flat)[self._places] if flat else np.zeros(0)
         if not backend.exact:
             data = data / self._scale(x)[self._sources]
-        return y, data if probe is None else (data, probe)
+        return data if probe is None else (data, probe)
 
     def matrix(self, backend: Backend, x: Any, data: Any) -> Any:
         """The sparse matrix of the data.
@@ -82,9 +91,14 @@ class Compression:
     def _by_rows(self) -> bool:
         return self.coloring is not None and self.coloring.partition == "rows"
 
-    def _seeds(self, backend: Backend, x: Any, y: Any) -> list[Any]:
-        """For each colour the sum of its unit vectors, in units of each element's own size where
-        steps are taken."""
+    def vectors(self, backend: Backend, x: Any, y: Any) -> list[Any]:
+        """What is to be multiplied with: for each colour the sum of its unit vectors, in units of
+        each element's own size where steps are taken.
+
+        Raises:
+            UnsupportedError: y is complex.
+            ShapeError: the pattern is not one of f at x.
+        """
         _require_real(y, "f(x)")
         shape = np.shape(untraced(x if self.operator == "hessian" else y))
         self._require_shape((prod(shape), prod(np.shape(untraced(x)))))

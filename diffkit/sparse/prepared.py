@@ -27,8 +27,9 @@ class PreparedSparse:
     but their shape is taken for granted: zeros in a matrix that is passed as an argument count as
     numbers, and only those of a matrix that the function has from elsewhere as zeros.
 
-    With a backend whose derivatives cannot be replayed, the pattern is found at each point, and
-    coloured again only where it differs.
+    A backend that prepares derivatives in a way of its own prepares the products. With one whose
+    derivatives cannot be replayed at all, the pattern is found at each point, and coloured again
+    only where it differs.
 
     Attributes:
         on_change: "record", or "raise" to raise StaleTapeError instead of recording again.
@@ -39,6 +40,7 @@ class PreparedSparse:
         operator: str,
         backend: Backend,
         bind: Callable[..., Any],
+        multiply: Callable[..., Prepared],
         arguments: Sequence[Any],
         active: set[int],
         given: Any,
@@ -53,11 +55,12 @@ class PreparedSparse:
         self._operator = operator
         self._backend = backend
         self._bind = bind
+        self._multiply = multiply
         self._active = active
         self._given = given
         self._with_value = with_value
         self._forced = plan
-        self._known: list[tuple[Compression, Prepared]] = []
+        self._known: list[_Known] = []
         self._anew(arguments)
 
     def __call__(self, *arguments: Any) -> Any:
@@ -98,7 +101,7 @@ class PreparedSparse:
     def __repr__(self) -> str:
         return f"<{self.__name__}: {self.coloring}; {self.plan}>"
 
-    def _use(self, known: tuple[Compression, Prepared]) -> None:
+    def _use(self, known: _Known) -> None:
         if self._known[0] is not known:
             self._known = [known, *(other for other in self._known if other is not known)][:KEPT]
 
@@ -111,7 +114,7 @@ class PreparedSparse:
         del self._known[KEPT:]
         return self._result(known[0], arguments, known[1](*arguments))
 
-    def _entry(self, arguments: Sequence[Any], call: Any) -> tuple[Compression, Prepared]:
+    def _entry(self, arguments: Sequence[Any], call: Any) -> _Known:
         """The pattern and the recordings for these arguments; those at hand where it is known."""
         own = is_pattern(self._given)
         if own and self._known:
@@ -121,6 +124,8 @@ class PreparedSparse:
             if _same(known[0].pattern, pattern):
                 return known
         made = compression(self._operator, self._backend, pattern, own)
+        if made.coloring is not None and type(self._backend).compiled is not Backend.compiled:
+            return made, _Products(made, self._backend, self._bind, self._multiply)
 
         def value_and_data(*inputs: Any) -> tuple[Any, Any]:
             bound = self._bind(*inputs)
@@ -174,6 +179,65 @@ class PreparedSparse:
         x = self._bind(*arguments).x if made.checked else None
         matrix = made.matrix(self._backend, x, data)
         return (y, matrix) if self._with_value else matrix
+
+
+class _Products:
+    """Takes the place of a ``Prepared`` for a backend that prepares in a way of its own: one
+    prepared product, called for each colour."""
+
+    def __init__(
+        self,
+        made: Compression,
+        backend: Backend,
+        bind: Callable[..., Any],
+        multiply: Callable[..., Prepared],
+    ) -> None:
+        self._made = made
+        self._backend = backend
+        self._bind = bind
+        self._multiply = multiply
+        self._prepared: Prepared | None = None
+        self._value: Any = 0.0  # an example, of which the shape counts
+
+    def __call__(self, *arguments: Any) -> Any:
+        call = self._bind(*arguments)
+        self._value, data = self._made.data(self._backend, call.f, call.x)
+        example = self._vectors(call)[:1]
+        if self._prepared is None and example:
+            self._prepared = self._multiply(self._made.product, arguments, *example)
+        elif self._prepared is not None and self._prepared.recordings:
+            self._prepared(arguments[0], *example, *arguments[1:])  # which records what is new
+        return call.number(self._value), data
+
+    def replay(self, *arguments: Any) -> Any:
+        call = self._bind(*arguments)
+        if self._prepared is None or np.size(call.x) != self._made.pattern.shape[1]:
+            return MISS
+        products = []
+        for v in self._vectors(call):
+            found = self._prepared.replay(arguments[0], v, *arguments[1:])
+            if found is MISS:
+                return MISS
+            products.append(np.concatenate([np.ravel(leaf) for leaf in leaves_of(found[1])]))
+        return found[0], self._made.elements(self._backend, call.x, products)
+
+    @property
+    def plan(self) -> Plan:
+        return Plan("eager", 0, "") if self._prepared is None else self._prepared.plan
+
+    @property
+    def recordings(self) -> int:
+        return 0 if self._prepared is None else self._prepared.recordings
+
+    def _vectors(self, call: Any) -> list[Any]:
+        """The vectors in the structure of what they are multiplied with."""
+        vectors = self._made.vectors(self._backend, call.x, self._value)
+        if call.join is None or self._made.product == "vjp":
+            return vectors
+        return [call.join(v) for v in vectors]
+
+
+_Known = tuple[Compression, Prepared | _Products]
 
 
 def _with(inputs: Iterator[Any], argument: Argument) -> Any:

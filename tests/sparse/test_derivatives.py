@@ -30,6 +30,7 @@ HESSIANS = [
     (published.arrowhead, published.arrowhead_hessian, X, 2),
 ]
 BACKENDS = ["reverse", "forward", "symbolic", "complex_step", "finite_difference"]
+BACKENDS += [name for name in ("jax", "autograd") if name in dk.backends()]
 
 
 def tolerance(backend: str, second: bool = False) -> float:
@@ -84,6 +85,20 @@ def test_scipys_least_squares_takes_prepared_sparse_jacobians() -> None:
     found = optimize.least_squares(published.broyden_tridiagonal, x, jac=jacobian)
     assert found.success
     assert np.max(np.abs(found.fun)) < 1e-8
+
+
+def test_scipys_minimize_takes_prepared_sparse_hessians() -> None:
+    x = np.full(20, 0.5)
+    f = published.chained_rosenbrock
+    found = optimize.minimize(
+        f,
+        x,
+        method="trust-constr",
+        jac=dk.prepare(dk.gradient, f, x),
+        hess=dk.prepare(dk.hessian, f, x, sparse=True),
+    )
+    assert found.success
+    np.testing.assert_allclose(found.x, 1.0, rtol=1e-6)
 
 
 # The same as the dense derivative
@@ -202,6 +217,33 @@ def test_scalar_programs_are_pushed_together_and_agree() -> None:
     """Seven directions go along the tape of a loop at once."""
     found = dk.jacobian(published.broyden_banded, X, sparse=True, backend="forward")
     np.testing.assert_array_equal(found.toarray(), dk.jacobian(published.broyden_banded, X))
+
+
+class Dense(dk.Backend):
+    """A backend that has nothing but whole Jacobians."""
+
+    name = "dense"
+
+    def value_and_jacobian(self, f: Any, x: Any) -> Any:
+        return dk.value_and_jacobian(f, x)
+
+
+def test_where_there_are_no_products_the_dense_matrix_is_looked_up() -> None:
+    f = published.broyden_tridiagonal
+    assert_near(
+        dk.jacobian(f, X, sparse=True, backend=Dense()),
+        published.broyden_tridiagonal_jacobian(X),
+        1e-15,
+    )
+    pattern = dk.sparsity(f, X).toarray()
+    assert dk.jacobian(f, X, sparse=pattern, backend=Dense()).nnz == 28
+    pattern[2, 3] = False
+    with pytest.raises(SparsityError, match="1 rows, the first of them 2"):
+        dk.jacobian(f, X, sparse=pattern, backend=Dense())
+    with pytest.raises(ShapeError):
+        dk.jacobian(f, X, sparse=np.eye(4), backend=Dense())
+    with pytest.raises(UnsupportedError, match="hvp"):
+        dk.hessian(published.arrowhead, X, sparse=True, backend=Dense())
 
 
 # Shapes

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 
 import diffkit as dk
+from diffkit import Forward, Tape
+from diffkit._backends.base import Compiled
 from diffkit.errors import SparsityError, StaleTapeError, UnknownNameError, UnsupportedError
 from diffkit.sparse import index_sets
 from diffkit.sparse import prepared as module
@@ -148,6 +150,49 @@ def test_a_backend_that_is_not_replayed_colours_once(backend: str, monkeypatch: 
         expected = dk.jacobian(branching, x)
         np.testing.assert_allclose(jacobian(x).toarray(), expected, rtol=1e-8, atol=1e-9)
     assert len(calls) == 2  # one for each branch
+
+
+class Prepares(Forward):
+    """A backend with a way of its own to make a product ready, as those of other libraries have."""
+
+    replayable = False
+
+    def compiled(self, operator: str, f: Any, x: Any, others: Any) -> Any:
+        if operator != "jvp":
+            return None
+        tape = Tape.record(f, (*x, *others)).tangent()
+        zeros = tuple([np.zeros_like(v) for v in others])
+
+        def call(x: Any, v: Any, others: Any) -> Any:
+            try:
+                return [f(*x, *others), tape(*x, *others, *v, *zeros)]
+            except StaleTapeError:
+                return None
+
+        return Compiled(call, len(tape), "a tape")
+
+
+def test_a_backend_that_prepares_by_itself_prepares_one_product(searches: list[Any]) -> None:
+    def scaled(x: Any, a: Any) -> Any:
+        return a * branching(x)
+
+    backend = Prepares()
+    jacobian = dk.prepare(dk.jacobian, scaled, np.ones(4), 2.0, sparse=True, backend=backend)
+    for sign, a in ((1, 2.0), (2, 3.0), (-1, 2.0), (1, 1.0), (-3, 5.0)):
+        expected = dk.jacobian(scaled, sign * np.ones(4), a)
+        np.testing.assert_allclose(jacobian(sign * np.ones(4), a).toarray(), expected, rtol=1e-15)
+    np.testing.assert_array_equal(jacobian(np.ones(6), 2.0).toarray(), 4 * np.eye(6))
+    assert searches == [(4,), (4,), (6,)]
+    assert jacobian.recordings == 3
+    given = dk.prepare(dk.jacobian, branching, np.ones(4), sparse=np.eye(4), backend=backend)
+    with pytest.raises(SparsityError):
+        given(-np.ones(4))
+    hessian = dk.prepare(dk.hessian, published.arrowhead, X, sparse=True, backend=backend)
+    np.testing.assert_allclose(
+        hessian(2 * X).toarray(), published.arrowhead_hessian(2 * X), rtol=1e-13
+    )
+    empty = dk.prepare(dk.jacobian, np.floor, X, sparse=True, backend=backend)
+    assert empty(X + 1).nnz == 0
 
 
 def test_a_given_pattern_is_checked_at_each_point() -> None:
