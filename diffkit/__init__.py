@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from . import errors
     from ._backends import Backend, backends
     from ._backends.autograd import Autograd
+    from ._backends.casadi import CasADi
     from ._backends.complex_step import ComplexStep
     from ._backends.estimate import Estimate
     from ._backends.finite_difference import FiniteDifference
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ._backends.reverse import Reverse
     from ._backends.scipy import SciPy
     from ._backends.symbolic import Symbolic
+    from ._backends.symengine import SymEngine
     from ._backends.torch import Torch
     from ._check import check_gradient
     from ._compare import Comparison, compare
@@ -60,6 +62,7 @@ _MODULES = ("errors", "testing")
 _HOME = {
     "Autograd": "_backends.autograd",
     "Backend": "_backends",
+    "CasADi": "_backends.casadi",
     "Comparison": "_compare",
     "Coloring": "sparse.coloring",
     "ComplexStep": "_backends.complex_step",
@@ -74,6 +77,7 @@ _HOME = {
     "Reverse": "_backends.reverse",
     "SciPy": "_backends.scipy",
     "Swell": "measure.swell",
+    "SymEngine": "_backends.symengine",
     "Symbolic": "_backends.symbolic",
     "Tape": "tape.tape",
     "Torch": "_backends.torch",
@@ -139,6 +143,7 @@ __all__ = [
     "JAX",
     "Autograd",
     "Backend",
+    "CasADi",
     "Coloring",
     "Comparison",
     "ComplexStep",
@@ -152,6 +157,7 @@ __all__ = [
     "Reverse",
     "SciPy",
     "Swell",
+    "SymEngine",
     "Symbolic",
     "Tape",
     "Torch",

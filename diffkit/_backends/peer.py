@@ -25,7 +25,7 @@ from ..errors import (
 from ..rules import Primitive
 from ..tape import Tracer, gather, plain, record_many
 from ..tape.replay.elsewhere import Elsewhere, Operation
-from ..tape.replay.program import program
+from ..tape.replay.program import Program, program
 from .base import (
     OPERATORS,
     Backend,
@@ -55,12 +55,14 @@ class Reading:
         operations: how many operations were recorded; 0 for a function of the library's own.
         unchanged: whether the arrays that f takes from elsewhere are what they were.
         obstacle: why f could not be recorded, where it was tried.
+        program: what was recorded; None for a function of the library's own.
     """
 
     def __init__(
         self, on_arrays: Callable[[Leaves], tuple[Any, list[Any]]], value: Any,
         taken: Sequence[bool] = (), operations: int = 0,
         unchanged: Callable[[], bool] | None = None, obstacle: Exception | None = None,
+        program: Program | None = None,
     ) -> None:  # fmt: skip
         self._on_arrays = on_arrays
         self.value = value
@@ -68,6 +70,7 @@ class Reading:
         self.operations = operations
         self.unchanged = unchanged
         self.obstacle = obstacle
+        self.program = program
 
     def __call__(self, x: Leaves, others: Leaves = ()) -> Any:
         return self._on_arrays((*x, *others))[0]
@@ -144,6 +147,14 @@ class Peer(Backend):
         """
         raise NotImplementedError
 
+    def accept(self, program: Program) -> None:
+        """Refuse a recorded program that the library cannot take as a whole.
+
+        Raises:
+            UnsupportedError: it is too large, or its numbers are not for the library.
+            TypeError: it holds numbers of the library's own; the function was written for it.
+        """
+
     # Reading functions
 
     def read(self, f: Callable[..., Any], x: Leaves, others: Leaves = ()) -> Reading:
@@ -180,9 +191,10 @@ class Peer(Backend):
     def _recorded(self, f: Callable[..., Any], inputs: Leaves) -> Reading:
         rows, values, places = record_many(lambda *leaves: [f(*leaves)], inputs)
         made = program(rows, values, places).watching()
+        self.accept(made)
         there = Elsewhere(made, self.operation, self.constant)
         unchanged = made.unchanged if made.noted else None
-        return Reading(there, values[0], there.taken, max(len(made), 1), unchanged)
+        return Reading(there, values[0], there.taken, max(len(made), 1), unchanged, program=made)
 
     def _own(
         self, f: Callable[..., Any], inputs: Leaves, obstacle: Exception | None = None

@@ -38,6 +38,8 @@ BUILT_IN = {
     "jax": _BuiltIn("jax", "JAX", "jax"),
     "torch": _BuiltIn("torch", "Torch", "torch"),
     "autograd": _BuiltIn("autograd", "Autograd", "autograd"),
+    "casadi": _BuiltIn("casadi", "CasADi", "casadi"),
+    "symengine": _BuiltIn("symengine", "SymEngine", "symengine"),
     "scipy": _BuiltIn("scipy", "SciPy", "scipy.differentiate"),
     "numdifftools": _BuiltIn("numdifftools", "Numdifftools", "numdifftools"),
     "jacobi": _BuiltIn("jacobi", "Jacobi", "jacobi"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..errors import TracerConversionError
 from ..rules import shape
 from . import arithmetic as arithmetic  # the in-place operators are made of its operators
 from .assignment import in_place, setitem
@@ -57,6 +59,11 @@ def _reshape(self: Tracer, *new: Any, **kwargs: Any) -> Any:
 
 
 def _item(self: Tracer, *index: Any) -> Any:
+    # CasADi asks for the item of the item of ... until one is no array, or the process crashes.
+    if sys._getframe(1).f_globals.get("__name__", "").partition(".")[0] == "casadi":
+        raise TracerConversionError(
+            "CasADi's functions take no traced values; use NumPy's, or backend='casadi'"
+        )
     return self if not self.shape else np.reshape(self, -1)[0] if not index else self[index]
 
 

@@ -24,7 +24,13 @@ from tests.rules.rule_checker import Case, _of_active
 
 # For each library: how many cases of a rule are tried (JAX compiles each operation for each shape),
 # and the least number of cases that it can do, so that losing its operations would be seen.
-LIBRARIES = {"autograd": (10**6, 1500), "jax": (1, 250), "torch": (10**6, 2300)}
+LIBRARIES = {
+    "autograd": (10**6, 1500),
+    "jax": (1, 250),
+    "torch": (10**6, 2300),
+    "casadi": (10**6, 1600),
+    "symengine": (5, 600),
+}
 
 
 def cases(of_each: int) -> Iterator[Case]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from diffkit._backends.peer import Peer
 from diffkit.errors import TracerConversionError, UnknownNameError, UnsupportedError
 from diffkit.scipy import sqrtm
 
-LIBRARIES = ("jax", "autograd", "torch")
+LIBRARIES = ("jax", "torch", "autograd", "casadi", "symengine")
 X = np.array([0.3, -1.2, 0.7])
 
 
@@ -25,10 +26,20 @@ def library(request: pytest.FixtureRequest) -> str:
 
 def namespace(library: str) -> Any:
     import autograd.numpy
+    import casadi
     import jax.numpy
+    import symengine
     import torch
 
-    return {"jax": jax.numpy, "autograd": autograd.numpy, "torch": torch}[library]
+    return {
+        "jax": jax.numpy,
+        "torch": torch,
+        "autograd": autograd.numpy,
+        "casadi": SimpleNamespace(sum=casadi.sum1, sin=casadi.sin),
+        "symengine": SimpleNamespace(
+            sum=lambda x: symengine.Add(*x), sin=np.frompyfunc(symengine.sin, 1, 1)
+        ),
+    }[library]
 
 
 def mixture(x: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import UnsupportedError
 from ...rules import Primitive
+from .. import custom
 from ..recording import CONSTANT, GUARD, INPUT, OUTPUT, Tracer
 from .program import Program
 
@@ -81,4 +82,9 @@ def _operation(rule: Primitive, operation: Callable[[Primitive], Operation]) -> 
         return lambda truth: truth
     if rule is OUTPUT:
         return lambda values, k: values[k]
+    if getattr(rule.fn, "__module__", "") == custom.__name__:
+        raise UnsupportedError(
+            f"{rule.name} is a primitive of the user's own or a checkpoint, which other libraries "
+            f"do not have whatever its name is; use backend='reverse'"
+        )
     return operation(rule)
