@@ -1,4 +1,4 @@
-"""CasADi: its two kinds of symbols, functions of its own, and what it must not get wrong silently."""
+"""CasADi: two kinds of symbols, functions of its own, and what must not go wrong in silence."""
 
 from __future__ import annotations
 
@@ -174,9 +174,8 @@ def test_where_casadi_cannot_evaluate_there_are_no_zeros() -> None:
 
 
 def test_small_determinants_are_expanded_and_may_be_zero() -> None:
-    close(
-        dk.gradient(np.linalg.det, [[1.0, 2.0], [2.0, 4.0]], backend="casadi"), [[4, -2], [-2, 1]]
-    )
+    singular = np.array([[1.0, 2.0], [2.0, 4.0]])
+    close(dk.gradient(np.linalg.det, singular, backend="casadi"), [[4, -2], [-2, 1]])
     with pytest.raises(UnsupportedError, match=r"n! operations|symbols='MX'"):
         dk.gradient(np.linalg.det, SINGULAR, backend=dk.CasADi(symbols="SX"))
 

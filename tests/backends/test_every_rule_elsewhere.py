@@ -27,7 +27,7 @@ from tests.rules.rule_checker import Case, _of_active
 LIBRARIES = {
     "autograd": (10**6, 1500),
     "jax": (1, 250),
-    "torch": (10**6, 2300),
+    "torch": (5, 1050),
     "casadi": (10**6, 1600),
     "symengine": (5, 600),
 }

@@ -6,6 +6,7 @@ import math
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,13 @@ import scipy.special
 import torch
 
 import diffkit as dk
+from diffkit._backends.reverse import Reverse
 from diffkit._backends.torch_functions import operation
 from diffkit.errors import NonNumericError, TracerConversionError, UnsupportedError
 from diffkit.rules import RULES
 from diffkit.testing import check_backend
+from tests.backends.test_every_rule_elsewhere import _points, cases
+from tests.rules.rule_checker import _of_active
 
 X = np.array([0.3, -1.2, 0.7])
 A = np.array([[2.0, 0.5, -1.0], [0.3, 3.0, 0.2], [1.5, -0.4, 4.0]])
@@ -30,6 +34,35 @@ def close(a: Any, b: Any, tolerance: float = 1e-12) -> None:
 
 def test_nothing_is_unsupported() -> None:
     assert check_backend(dk.Torch()).counts["unsupported"] == 0
+
+
+# The rules, beyond the pullbacks that test_every_rule_elsewhere.py compares
+
+
+def test_every_rule_is_right_or_refused_for_tangents_and_to_second_order() -> None:
+    rng = np.random.default_rng(5)
+    right = 0
+    for case in cases(of_each=1):
+        f, x = _of_active(case), _points(case)
+        if any(map(np.iscomplexobj, x)):
+            continue
+        u = rng.standard_normal(np.shape(f(*x)))
+        v = tuple([rng.standard_normal(np.shape(a)) if np.ndim(a) else 0.7 for a in x])
+        for name, g in (
+            ("value_and_jvp", lambda t, f=f: f(*t)),
+            ("value_and_hvp", lambda t, f=f, u=u: np.sum(u * np.real(f(*t)))),
+        ):
+            due = getattr(Reverse(), name)(g, x, v)[1]
+            try:
+                found = getattr(dk.Torch(), name)(g, x, v)[1]
+            except UnsupportedError:
+                continue
+            for a, b in zip(*(d if isinstance(d, tuple) else (d,) for d in (found, due)),
+                            strict=True):  # fmt: skip
+                scale = max(1.0, float(np.max(np.abs(b), initial=0.0)))
+                np.testing.assert_allclose(a, b, 1e-7, 1e-8 * scale, err_msg=f"{case}: {name}")
+            right += 1
+    assert right >= 540, right
 
 
 # Functions that PyTorch has otherwise than NumPy
@@ -373,6 +406,17 @@ def test_the_settings_of_pytorch_stay_what_they_are() -> None:
         with pytest.raises(TracerConversionError):
             apply(LOSING["float"], X, *vector(operator), backend="torch")
     assert settings() == before
+
+
+def test_threads_do_not_meet() -> None:
+    def derive(k: int) -> Any:
+        f = (lambda x: np.sum(np.sin(k * x))) if k % 2 else (lambda x: torch.sum(torch.sin(k * x)))
+        return dk.hvp(f, X, X, backend="torch"), dk.jvp(np.sin, k * X, X, backend="torch")
+
+    with ThreadPoolExecutor(4) as pool:
+        for k, (product, push) in enumerate(pool.map(derive, range(40))):
+            close(product, -(k**2) * np.sin(k * X) * X)
+            close(push, np.cos(k * X) * X)
 
 
 # Compiled

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cache
+from math import inf
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,12 +14,12 @@ import numpy as np
 from ...errors import UnsupportedError
 
 LONGEST = 50_000  # operands of all expressions together; they take SymEngine some seconds
-# Operands of one term that is differentiated again: SymEngine compares parts that are equal but
-# not the same by walking the tree, which can take time exponential in its depth.
-TWICE = 2_000
 DEEPEST = 2_000  # levels: SymEngine recurses on the C stack
+STEEPEST = 2_000_000  # parts of an expression times the symbols that it is differentiated in
+# Nodes of a derivative as a tree, where others are taken too or it is differentiated again: parts
+# that are equal but were not made together are compared by walking the tree.
+AS_TREE = 1e8
 INVERTED = 4  # rows of a matrix whose inverse is expanded
-STEEPEST = 2_000_000  # operands of a term times the symbols that it is differentiated in
 
 Exprs = Sequence[Any]
 
@@ -164,32 +165,38 @@ _solution = _stacked(lambda a, b: _array(a.LUsolve(b)))
 # Sizes
 
 
-def survey(exprs: Iterable[Any], longest: int = LONGEST) -> list[Any]:
+def survey(exprs: Iterable[Any], most: float = inf) -> list[Any]:
     """The distinct parts of expressions.
 
+    Args:
+        exprs: the expressions.
+        most: how large they may be as trees, where what is shared is counted each time.
+
     Raises:
-        UnsupportedError: they have more operands than that, or are nested too deeply.
+        UnsupportedError: they are larger than that, or have too many operands or levels.
     """
-    depth: dict[Any, int] = {}
+    sizes: dict[Any, tuple[int, int]] = {}  # of each part the levels and the size as a tree
     operands = 0
     stack = list(exprs)
     while stack:
         args = stack[-1].args
-        waiting = [a for a in args if a not in depth]
+        waiting = [a for a in args if a not in sizes]
         if waiting:
             stack.extend(waiting)
             continue
         e = stack.pop()
-        if e in depth:
+        if e in sizes:
             continue
-        depth[e] = 1 + max((depth[a] for a in args), default=0)
+        its = [sizes[a] for a in args]
+        depth, size = 1 + max([d for d, _ in its], default=0), 1 + sum([n for _, n in its])
+        sizes[e] = depth, size
         operands += len(args)
-        if operands > longest or depth[e] > DEEPEST:
+        if operands > LONGEST or depth > DEEPEST or size > most:
             raise UnsupportedError(
-                f"SymEngine's expressions become too large: more than {longest} operands, or "
-                f"{DEEPEST} levels; use backend='reverse'"
+                f"SymEngine's expressions become too large ({operands} operands, {depth} levels, "
+                f"{size:.0e} nodes as a tree); use backend='reverse'"
             )
-    return list(depth)
+    return list(sizes)
 
 
 # Derivatives of ys in xs; the vector of jvp, vjp and hvp is made of symbols too
@@ -197,19 +204,33 @@ def survey(exprs: Iterable[Any], longest: int = LONGEST) -> list[Any]:
 Row = dict[int, Any]  # partial derivatives that are not 0, by the place of the symbol
 
 
-def _partials(expr: Any, xs: Exprs, longest: int = LONGEST) -> Row:
-    """Term by term, as each has few of the symbols."""
+def _partials(expr: Any, xs: Exprs, alone: bool = False) -> Row:
+    """The partial derivatives of an expression, each of the terms that have the symbol.
+
+    Args:
+        expr: the expression.
+        xs: the symbols.
+        alone: whether no other derivative is taken beside these.
+    """
     import symengine as se
 
     places = {x: j for j, x in enumerate(xs)}
-    found: dict[int, list[Any]] = defaultdict(list)
-    for term in expr.args if isinstance(expr, se.Add) else (expr,):
-        mine = [x for x in term.free_symbols if x in places]
-        if mine:
-            survey([term], min(longest, STEEPEST // len(mine)))
-        for x in mine:
-            found[places[x]].append(term.diff(x))
-    return {j: _without_steps(se.Add(*parts)) for j, parts in found.items()}
+    every = expr.args if isinstance(expr, se.Add) else (expr,)
+    terms: dict[int, list[Any]] = defaultdict(list)
+    for term in every:
+        for x in term.free_symbols:
+            if x in places:
+                terms[places[x]].append(term)
+    if sum(map(len, terms.values())) / len(every) * len(survey([expr])) > STEEPEST:
+        raise UnsupportedError(
+            f"SymEngine's expressions become too large to be differentiated in {len(terms)} "
+            f"symbols; use backend='reverse'"
+        )
+    row = {j: _without_steps(se.Add(*mine).diff(xs[j])) for j, mine in terms.items()}
+    if not alone or len(row) > 1:
+        for e in row.values():
+            survey([e], most=AS_TREE)
+    return row
 
 
 def _without_steps(expr: Any) -> Any:
@@ -235,15 +256,15 @@ def _dense(row: Row, n: int) -> list[Any]:
 
 
 def _second(row: Row, xs: Exprs) -> dict[int, Row]:
-    return {j: _partials(expr, xs, TWICE) for j, expr in row.items()}
+    return {j: _partials(expr, xs) for j, expr in row.items()}
 
 
 def _gradient(ys: Exprs, xs: Exprs, vs: Exprs) -> list[Any]:
-    return _dense(_partials(ys[0], xs), len(xs))
+    return _dense(_partials(ys[0], xs, alone=True), len(xs))
 
 
 def _jacobian(ys: Exprs, xs: Exprs, vs: Exprs) -> list[Any]:
-    return [e for y in ys for e in _dense(_partials(y, xs), len(xs))]
+    return [e for y in ys for e in _dense(_partials(y, xs, len(ys) == 1), len(xs))]
 
 
 def _second_derivative(ys: Exprs, xs: Exprs, vs: Exprs) -> list[Any]:
@@ -256,7 +277,7 @@ def _hessian(ys: Exprs, xs: Exprs, vs: Exprs) -> list[Any]:
 
 
 def _jvp(ys: Exprs, xs: Exprs, vs: Exprs) -> list[Any]:
-    return [_along(_partials(y, xs), vs) for y in ys]
+    return [_along(_partials(y, xs, len(ys) == 1), vs) for y in ys]
 
 
 def _along(row: Row, vs: Exprs) -> Any:
@@ -272,7 +293,7 @@ def _vjp(ys: Exprs, xs: Exprs, vs: Exprs) -> list[Any]:
 
 
 def _hvp(ys: Exprs, xs: Exprs, vs: Exprs) -> list[Any]:
-    return _dense(_partials(_along(_partials(ys[0], xs), vs), xs, TWICE), len(xs))
+    return _dense(_partials(_along(_partials(ys[0], xs), vs), xs), len(xs))
 
 
 DERIVATIVES = {

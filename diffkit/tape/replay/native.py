@@ -165,7 +165,10 @@ class NativeProgram:
         from .machine import MachineCode
 
         code, functions, constants, *_ = self._kept
-        machine_code = MachineCode(code, functions, constants)
+        try:
+            machine_code = MachineCode(code, functions, constants)
+        except RuntimeError:  # an LLVM that reads another language; the loop goes on
+            return
         self._kept = (*self._kept[:4], machine_code)
         self._head[_loops().MACHINE_CODE] = machine_code.address  # at once: other threads read it
 

@@ -3,7 +3,9 @@
 One after the other, each operation would stream whole arrays through memory. A block that stays
 in the cache goes through all operations of a run at once, and blocks go to as many threads as
 there are cores, since NumPy computes outside the interpreter's lock.
-Where LLVM is at hand, arithmetic that stands together is one loop of machine code; see ``fused``.
+Where LLVM is at hand, arithmetic that stands together is one loop of machine code, see ``fused``,
+with the bits of NumPy; and sines and cosines are computed several at a time, see ``sines``, which
+may differ from NumPy's by one unit in the last place.
 """
 
 from __future__ import annotations
@@ -111,6 +113,10 @@ class _Step:
         self.call: Any = writer(node.rule, node, nodes)  # there is one, or it would not fit
         if node.rule is arithmetic.raised:
             self.operands = node.operands[:1]
+        if self.call in (np.sin, np.cos) and self.dtype == np.float64 and available():
+            from .sines import vectorised
+
+            self.call = vectorised(self.call)
 
 
 class _Fused:

@@ -84,7 +84,7 @@ SIZES = [
 
 def without_fusing(f: Any, x: Any) -> Any:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, "available", lambda: False)
+        patch.setattr(runs, "_fused", lambda steps, *_: [*steps])
         return dk.prepare(dk.value_and_gradient, f, x)
 
 
@@ -160,3 +160,13 @@ def test_arithmetic_that_stands_together_is_one_loop(monkeypatch: pytest.MonkeyP
     x = np.random.default_rng(0).normal(size=runs.LARGE + 3)
     dk.prepare(dk.gradient, rosenbrock, x)
     assert max(made) >= 12
+
+
+@needs_llvm
+def test_without_a_loop_numpy_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from diffkit.tape.replay import fused
+
+    x = np.random.default_rng(0).normal(size=runs.LARGE + 3)
+    expected = dk.prepare(dk.gradient, rosenbrock, x)(x)
+    monkeypatch.setattr(fused, "_VECTOR", "no type")
+    assert same_bits(dk.prepare(dk.gradient, rosenbrock, x)(x), expected)
