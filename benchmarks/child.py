@@ -7,6 +7,7 @@ round, for samples; what was prepared stays here from one task to the next.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import time
@@ -144,16 +145,8 @@ def threads() -> dict[str, int]:
 def _reset_peak() -> int:
     """Let the peak of the resident memory begin anew (proc_pid_clear_refs(5)); where it stands."""
     gc.collect()
-    try:
-        import ctypes
-
-        ctypes.CDLL(None).malloc_trim(0)
-    except (AttributeError, OSError):  # not glibc
-        pass
-    try:
+    with contextlib.suppress(OSError):  # not Linux: the peak is that of the whole process
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:  # not Linux: the peak is that of the whole process
-        return _peak()
     return _peak()
 
 

@@ -38,7 +38,7 @@ class Settings:
 
 @dataclass
 class Children:
-    """The processes, kept from problem to problem and replaced where they fail.
+    """The processes, one for each tool, replaced where they fail.
 
     Attributes:
         settings: how to measure.
@@ -61,9 +61,13 @@ class Children:
         return self._guards[owner].run(task, arguments, limits)
 
     def close(self) -> None:
-        """End all processes."""
+        """End all processes; others take their places when they are needed.
+
+        A process remembers: what its allocator has seen, and what a compiler has kept.
+        """
         for guard in self._guards.values():
             guard.close()
+        self._guards.clear()
 
 
 @contextmanager

@@ -74,7 +74,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def settings(given: argparse.Namespace) -> Settings:
     """The limits that were asked for."""
-    quick = {"seconds": 3.0, "certify": 3.0, "budget": 1.0} if given.quick else {}
+    quick = {"seconds": 5.0, "certify": 3.0, "budget": 1.0} if given.quick else {}
     said = {
         name: getattr(given, name)
         for name in ("seconds", "budget", "threads")
@@ -83,13 +83,21 @@ def settings(given: argparse.Namespace) -> Settings:
     return Settings(**(quick | said))
 
 
-def show(line: str) -> None:
-    """Progress: on one line of a terminal, and nowhere else."""
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
+class Progress:
+    """How far it has got: on one line of a terminal, and elsewhere a line for each size."""
+
+    def __init__(self) -> None:
+        self._size = ""
+
+    def __call__(self, line: str) -> None:
+        if sys.stderr.isatty():
+            print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
+        elif (size := line.partition(": ")[0]) not in ("", self._size):
+            self._size = size
+            print(size, file=sys.stderr, flush=True)
 
 
-def compare(given: argparse.Namespace) -> None:
+def compare(given: argparse.Namespace, show: Progress) -> None:
     """Measure what was asked for and print who is first."""
     rows: list[dict[str, Any]] = []
     with children(settings(given)) as held:
@@ -112,11 +120,11 @@ def main() -> None:
     except ValueError as error:
         raise SystemExit(str(error)) from None
     if given.page is None:
-        compare(given)
+        compare(given, Progress())
     else:
         from benchmarks.benchmark import publish
 
-        publish(given, settings(given), show)
+        publish(given, settings(given), Progress())
 
 
 if __name__ == "__main__":

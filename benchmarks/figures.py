@@ -78,8 +78,9 @@ ERRORS = (
 )
 MEMORY = (
     "Megabytes by which the resident memory of the tool's process rises at most while it prepares "
-    "and calls for the first time. What was there before, the library itself included, does not "
-    "count; below a page or two the number means nothing. "
+    "and calls for the first time. What was there before does not count, "
+    "the library itself and what smaller sizes have left free included; below a megabyte the "
+    "number means little. "
 )
 PROBLEM = (
     "Each is written once for names like NumPy's, and runs on every tool's own operations; where a "
@@ -98,7 +99,9 @@ def _versions(found: Sequence[Standing]) -> str:
     }
     threads = {row.get("threads") for s in found for row in s.rows.values()} - {None}
     most = f" No pool had more than {max(threads)} thread(s)." if threads else ""
-    return "Versions: " + ", ".join(f"{k} {v}" for k, v in named.items()) + "." + most
+    limits = {row.get("limit") for s in found for row in s.rows.values()} - {None}
+    limit = f" A way to prepare had {max(limits):g} s at most." if limits else ""
+    return "Versions: " + ", ".join(f"{k} {v}" for k, v in named.items()) + "." + most + limit
 
 
 def ratio(found: Sequence[Standing]) -> Any:

@@ -122,6 +122,7 @@ class _Torch(Tool):
         torch.set_default_dtype(torch.float64)
         threads = int(os.environ.get("OMP_NUM_THREADS", 1))
         torch.set_num_threads(threads)
+        torch.compiler.reset()  # or it compiles for sizes that may change, as they have
         if way.startswith("compile"):
             # The first compilation of a process looks for a compiler and starts helpers.
             torch.compile(torch.sin)(torch.zeros(2))
