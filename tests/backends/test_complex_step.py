@@ -65,6 +65,17 @@ def test_an_inaccurate_imaginary_part_is_betrayed_by_the_second_step() -> None:
     assert dk.derivative(f, 1.0, backend=dk.ComplexStep(check=None)) == 0.0
 
 
+def test_a_large_third_derivative_is_no_reason_to_refuse() -> None:
+    """On the floor of Rosenbrock's valley the slope is small beside the third derivative, 2400 x,
+    and so beside the truncation of the second step. His gradient by hand."""
+    f = lambda x: 100 * (x[1] - x[0] ** 2) ** 2 + (1 - x[0]) ** 2  # noqa: E731
+    for offset in np.array([[0.0, 0.0], [-2e-6, -5e-6], [1e-9, 0.0], [0.0, 1e-7]]):
+        a, b = x = 1.0 + offset
+        want = [-400 * a * (b - a * a) - 2 * (1 - a), 200 * (b - a * a)]
+        got = dk.gradient(f, x, backend="complex_step")
+        np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-12)
+
+
 def test_f_must_take_complex_numbers() -> None:
     with pytest.raises(UnsupportedError, match=r"use np\.sin in place of math\.sin"):
         dk.derivative(lambda x: math.sin(x), 1.0, backend="complex_step")
