@@ -28,8 +28,8 @@ LIBRARIES = {
     "autograd": (10**6, 1500),
     "jax": (1, 250),
     "torch": (5, 1050),
-    "casadi": (10**6, 1600),
-    "symengine": (5, 600),
+    "casadi": (8, 950),
+    "symengine": (2, 400),
 }
 
 

@@ -98,6 +98,17 @@ def test_what_the_library_lacks_is_named(library: str) -> None:
         dk.gradient(lambda x: sqrtm(np.outer(x, x) + np.eye(3))[0, 1], X, backend=library)
 
 
+def test_a_primitive_of_the_users_own_is_not_taken_for_its_namesake(library: str) -> None:
+    @dk.primitive
+    def sign(x: Any) -> Any:
+        return 3.0 * x
+
+    sign.defvjp(lambda g, y, x: 3.0 * g)
+    for f in (sign, dk.checkpoint(np.sin)):
+        with pytest.raises(UnsupportedError, match="primitive of the user's own or a checkpoint"):
+            dk.derivative(lambda x, f=f: f(x), 2.0, backend=library)
+
+
 def test_diffkit_does_not_differentiate_the_library(library: str) -> None:
     with pytest.raises(UnsupportedError, match="cannot be differentiated again"):
         dk.gradient(lambda x: np.sum(dk.gradient(mixture, x, backend=library)), X)
