@@ -123,6 +123,8 @@ def test_hessians_agree_and_are_symmetric(program: list[Any], x: Any) -> None:
     close(dk.hessian(f, x, backend=dk.FiniteDifference(order=4)), exact, 1e-6)
 
 
+# Where a branch changes a higher derivative, differences may say that they are not sure.
+@pytest.mark.filterwarnings("ignore::diffkit.errors.DerivativeWarning")
 @quick
 @given(steps, points)
 def test_elementwise_derivatives_agree(program: list[Any], x: Any) -> None:
