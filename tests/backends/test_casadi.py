@@ -161,16 +161,22 @@ def test_numbers_made_of_symbols_are_refused(f: Any) -> None:
 SINGULAR = np.ones((8, 8))
 
 
+def inverted(a: Any) -> Any:
+    return np.sum(np.linalg.inv(a))
+
+
 def test_where_casadi_cannot_evaluate_there_are_no_zeros() -> None:
     """Its buffers are left as they were where a linear solver fails."""
-    with pytest.raises(UnsupportedError, match="singular"):
-        dk.gradient(np.linalg.det, SINGULAR, backend="casadi")
     regular = SINGULAR + np.eye(8)
-    g = dk.prepare(dk.gradient, np.linalg.det, regular, backend="casadi")
-    close(g(regular), dk.gradient(np.linalg.det, regular))
+    due = dk.gradient(inverted, regular)
+    g = dk.prepare(dk.gradient, inverted, regular, backend="casadi")
+    close(g(regular), due)
     with pytest.raises(UnsupportedError, match="singular"):
         g(SINGULAR)
-    close(g(regular), dk.gradient(np.linalg.det, regular))
+    close(g(regular), due)
+    # Older versions of CasADi have no large determinants of MX at all.
+    with pytest.raises(UnsupportedError, match=r"singular|'eval' not defined"):
+        dk.gradient(np.linalg.det, SINGULAR, backend="casadi")
 
 
 def test_small_determinants_are_expanded_and_may_be_zero() -> None:
