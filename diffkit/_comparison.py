@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from . import _rendering
 from ._escape import plotly_text, terminal
 from .measure.cost import Spread
+
+_WORDY = ("backend", "value", "status")
 
 
 @dataclass(frozen=True)
@@ -113,29 +116,18 @@ class Comparison:
         return _Sheet(self)
 
     def __str__(self) -> str:
-        from io import StringIO
-
-        from rich.console import Console
-
-        out = StringIO()
-        Console(file=out, width=110).print(self)
-        return "\n".join(line.rstrip() for line in out.getvalue().rstrip().split("\n"))
+        return _rendering.text(self)
 
     def _repr_html_(self) -> str:
         from html import escape
 
-        def line(cells: Any, tag: str) -> str:
-            return "<tr>" + "".join(f"<{tag}>{escape(str(c))}</{tag}>" for c in cells) + "</tr>"
-
-        table = [column[1:] for column in self._columns()]
-        body = "".join(line(row, "td") for row in zip(*(cells for _, cells in table), strict=True))
+        columns = self._columns()
+        rows = zip(*(cells for _, _, cells in columns), strict=True)
+        notes = (self.legend, *self.reasons, terminal(self.recommendation))
         return (
             f"<p><strong>{escape(self.title)}</strong></p>"
-            f"<table>{line([name for name, _ in table], 'th')}{body}</table>"
-            + "".join(
-                f"<p>{escape(line)}</p>"
-                for line in (self.legend, *self.reasons, terminal(self.recommendation))
-            )
+            + _rendering.table([name for _, name, _ in columns], rows, _WORDY)
+            + "".join(f"<p>{escape(note)}</p>" for note in notes)
         )
 
     def figure(self) -> Any:
@@ -149,9 +141,11 @@ class Comparison:
             if row.time and (size := row.ulps if certified else row.deviation) is not None
             and np.isfinite(size)
         ]  # fmt: skip
+        # From left to right names stand above and below, so that neighbours leave each other room.
+        shown.sort(key=lambda pair: pair[0].time.median if pair[0].time else 0.0)
         least = 0.1 if certified else min([s for _, s in shown if s], default=1.0) / 10
         fig = go.Figure()
-        for row, size in shown:
+        for k, (row, size) in enumerate(shown):
             assert row.time is not None
             error = {
                 "array": [row.time.high - row.time.median],
@@ -160,7 +154,8 @@ class Comparison:
             marker = {"size": 11, "symbol": "circle" if row.status == "ok" else "x"}
             fig.add_scatter(
                 x=[row.time.median], y=[max(size, least)], error_x=error, mode="markers+text",
-                text=[row.backend], textposition="top center", name=row.backend, marker=marker,
+                text=[row.backend], textposition=("top center", "bottom center")[k % 2],
+                cliponaxis=False, name=row.backend, marker=marker,
                 hovertext=[plotly_text(row.reason or row.status)],
             )  # fmt: skip
         measure = "certified error in ulps" if certified else f"difference from {self.yardstick}"
@@ -249,10 +244,9 @@ class _Sheet:
         )
         columns = [column for column in c._columns() if options.max_width >= column[0]]
         for _, name, _cells in columns:
-            wordy = name in ("backend", "value", "status")
             table.add_column(
                 name,
-                justify="left" if wordy else "right",
+                justify="left" if name in _WORDY else "right",
                 no_wrap=name != "value",
                 overflow="fold",
             )
@@ -281,7 +275,7 @@ def shown(value: Any) -> str:
     if array.ndim == 0:
         return f"{float(array):.17g}" if array.dtype.kind == "f" else str(array)
     text = np.array2string(array, precision=9, threshold=6, edgeitems=2, separator=", ")
-    return " ".join(text.split())
+    return " ".join(text.split()).replace("[ ", "[")
 
 
 def _number(value: float | None) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from . import _rendering
 from ._escape import terminal
 from .errors import GradientError
 
 RIGHT, WRONG, CANNOT_TELL = "right", "wrong", "cannot tell"
 _MOST_SHOWN = 6
+_WORDY = ("wrong entry", "test", "finding", "detail")
 
 
 @dataclass(frozen=True)
@@ -135,14 +136,8 @@ class Verdict:
     def _repr_html_(self) -> str:
         from html import escape
 
-        def cells(row: Sequence[str], tag: str) -> str:
-            return "<tr>" + "".join(f"<{tag}>{escape(c)}</{tag}>" for c in row) + "</tr>"
-
-        tables = "".join(
-            "<table>" + cells(t[0], "th") + "".join(cells(r, "td") for r in t[1:]) + "</table>"
-            for t in self._tables()
-        )
-        return f"<p><strong>{escape(self.headline)}</strong></p>{tables}"
+        tables = [_rendering.table(t[0], t[1:], _WORDY) for t in self._tables()]
+        return f"<p><strong>{escape(self.headline)}</strong></p>{''.join(tables)}"
 
     def _tables(self) -> list[list[tuple[str, ...]]]:
         """The wrong entries and the evidence, each with its headings first."""

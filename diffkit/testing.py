@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy import array
 
-from . import operators
+from . import _rendering, operators
 from ._backends import OPERATORS, Backend, resolve
 from ._problems import problems
 from .errors import DomainError, NonFiniteError, NonNumericError, ShapeError, UnsupportedError
@@ -142,13 +142,7 @@ class Conformance:
         return [operator, *map(str, mine.counts.values()), what]
 
     def __str__(self) -> str:
-        from io import StringIO
-
-        from rich.console import Console
-
-        out = StringIO()
-        Console(file=out, width=110).print(self)
-        return out.getvalue().rstrip()
+        return _rendering.text(self)
 
     def _repr_html_(self) -> str:
         from html import escape

@@ -36,6 +36,9 @@ OF_DEVELOPERS = {"dev", "docs", "test"}
 PINNED = ["torch"]  # for developers, to keep the libraries of GPUs away
 
 TOP_OF_SOURCE = {
+    "CHANGELOG.md",
+    "CITATION.cff",
+    "CONTRIBUTING.md",
     *("benchmarks", "diffkit", "docs", "experiments", "reports", "tests"),
     *("LICENSE", "Makefile", "README.md", "pyproject.toml", "PKG-INFO", ".gitignore"),
 }
@@ -251,3 +254,10 @@ def test_the_installed_command_tells_its_version_and_its_experiments(
     ]
     listed = run(python, "-m", "diffkit.cli", "list", cwd=tmp_path)
     assert "fd_error_exp" in listed
+
+
+def test_the_citation_and_the_changes_are_of_this_version() -> None:
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {dk.__version__}\n" in citation
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"\n## [{dk.__version__}] - " in changes

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _rendering
 from .._escape import terminal
 from .._function import Function, function
 from ..errors import ShapeError, UnknownNameError, UnsupportedError
@@ -145,13 +146,7 @@ class Swell:
         return Sheet(self)
 
     def __str__(self) -> str:
-        from io import StringIO
-
-        from rich.console import Console
-
-        out = StringIO()
-        Console(file=out, width=100).print(self)
-        return "\n".join(line.rstrip() for line in out.getvalue().rstrip().split("\n"))
+        return _rendering.text(self, width=100)
 
     def _repr_html_(self) -> str:
         return html(self)

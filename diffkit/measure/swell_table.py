@@ -6,6 +6,8 @@ from html import escape
 from math import floor, log10
 from typing import TYPE_CHECKING, Any
 
+from .. import _rendering
+
 if TYPE_CHECKING:
     from .swell import Swell
 
@@ -68,12 +70,8 @@ class Sheet:
 
 def html(swell: Swell) -> str:
     """The table with its notes."""
-
-    def line(cells: Any, tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{escape(c)}</{tag}>" for c in cells) + "</tr>"
-
     shown = columns(swell, width=1000)
-    body = "".join(line(row, "td") for row in zip(*(cells for _, cells in shown), strict=True))
+    rows = zip(*(cells for _, cells in shown), strict=True)
+    table = _rendering.table([title for title, _ in shown], rows, words=("",))
     notes = "".join(f"<p>{escape(note)}</p>" for note in (*swell.notes, swell.definition))
-    head = line([title for title, _ in shown], "th")
-    return f"<p><strong>{escape(swell.title)}</strong></p><table>{head}{body}</table>{notes}"
+    return f"<p><strong>{escape(swell.title)}</strong></p>{table}{notes}"

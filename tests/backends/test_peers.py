@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,21 +26,14 @@ def library(request: pytest.FixtureRequest) -> str:
 
 
 def namespace(library: str) -> Any:
-    import autograd.numpy
-    import casadi
-    import jax.numpy
-    import symengine
-    import torch
-
-    return {
-        "jax": jax.numpy,
-        "torch": torch,
-        "autograd": autograd.numpy,
-        "casadi": SimpleNamespace(sum=casadi.sum1, sin=casadi.sin),
-        "symengine": SimpleNamespace(
-            sum=lambda x: symengine.Add(*x), sin=np.frompyfunc(symengine.sin, 1, 1)
-        ),
-    }[library]
+    """What a function that is written for the library is written in."""
+    if library == "casadi":
+        casadi = import_module("casadi")
+        return SimpleNamespace(sum=casadi.sum1, sin=casadi.sin)
+    if library == "symengine":
+        se = import_module("symengine")
+        return SimpleNamespace(sum=lambda x: se.Add(*x), sin=np.frompyfunc(se.sin, 1, 1))
+    return import_module({"jax": "jax.numpy", "autograd": "autograd.numpy"}.get(library, library))
 
 
 def mixture(x: Any) -> Any:

@@ -449,7 +449,8 @@ CONTRAST = """
     probe.style.color = style.getPropertyValue(name);
     return luminance(getComputedStyle(probe).color);
   };
-  return ['--ink', '--soft', '--active', '--link', '--result', '--input'].map((name) => {
+  const names = ['--ink', '--soft', '--active', '--link', '--trace-result', '--trace-input'];
+  return names.map((name) => {
     const [a, b] = [colour(name), colour('--paper')].sort((p, q) => q - p);
     return (a + 0.05) / (b + 0.05);
   });

@@ -19,11 +19,11 @@ MARGIN = 12.0
 LINE = 20.0  # the height of a line of text
 
 _COLOURS = {
-    INPUT: "var(--input, #0072b2)",
-    RESULT: "var(--result, #009e73)",
-    GROUP: "var(--group, #cc79a7)",
+    INPUT: "var(--trace-input, #0072b2)",
+    RESULT: "var(--trace-result, #009e73)",
+    GROUP: "var(--trace-group, #cc79a7)",
 }
-_PLAIN = "var(--node, #7f7f7f)"
+_PLAIN = "var(--trace-node, #7f7f7f)"
 
 
 def svg(graph: TraceGraph, texts: int = 2) -> Markup:
@@ -92,7 +92,7 @@ def _edge(graph: TraceGraph, layout: Layout, k: int, texts: int) -> str:
     if upward or both:
         arrows += _arrow(route[0], -1, "up")
     return (
-        f'<g class="edge" data-edge="{k}" style="color:var(--edge, #7f7f7f)">'
+        f'<g class="edge" data-edge="{k}" style="color:var(--trace-edge, #7f7f7f)">'
         f'<path d="{_curve(route, 6.0 + LINE * texts / 2)}" '
         f'style="fill:none;stroke:currentColor;stroke-width:1.6"/>{arrows}'
         f"<title>{escape(_told(graph, k))}</title></g>"

@@ -13,6 +13,7 @@ from unicodedata import normalize
 import numpy as np
 from markupsafe import escape
 
+from diffkit import _rendering
 from diffkit._escape import csv_cell
 
 from .chain_rule import Sums, Sweep, adjoints, directions, seeds, tangents
@@ -82,7 +83,10 @@ class TraceTable:
     def to_html(self) -> str:
         """A table element."""
         numeric = self._numeric()
-        head = "".join(f'<th scope="col">{escape(title)}</th>' for title in self.columns)
+        head = "".join(
+            f'<th scope="col"{_aligned(n)}>{escape(title)}</th>'
+            for title, n in zip(self.columns, numeric, strict=True)
+        )
         body = "".join(
             "<tr>" + "".join(_html_cell(c, n) for c, n in zip(row, numeric, strict=True)) + "</tr>"
             for row in self.rows
@@ -108,12 +112,8 @@ class TraceTable:
         return table
 
     def __str__(self) -> str:
-        from rich.console import Console
-
-        out = io.StringIO()
         # The table is as wide as it needs to be, whatever the terminal is.
-        Console(file=out, width=10_000, highlight=False).print(self)
-        return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).rstrip()
+        return _rendering.text(self, width=10_000)
 
     def __repr__(self) -> str:
         return str(self)
@@ -148,8 +148,11 @@ def _markdown(text: str) -> str:
 
 
 def _html_cell(cell: Cell, numeric: bool) -> str:
-    style = ' style="text-align:right"' if numeric else ' style="text-align:left"'
-    return f"<td{style}>{escape(cell.text)}</td>"
+    return f"<td{_aligned(numeric)}>{escape(cell.text)}</td>"
+
+
+def _aligned(numeric: bool) -> str:
+    return f' style="text-align:{"right" if numeric else "left"};{_rendering.ROOM}"'
 
 
 def table(
