@@ -9,7 +9,8 @@ hand for this one function around the same prepared derivative; and by the libra
 written in its own terms. The second takes whole minimizations by L-BFGS-B with different gradients.
 
 All calls of a row are taken in turn within one process, so that a drift of the machine's speed hits
-all alike; a ratio is the median of the ratios of neighbouring samples.
+all alike; a ratio is the median of the ratios of neighbouring samples. SciPy's L-BFGS-B calls BLAS
+for vectors of ten numbers, and BLAS would have its threads wait for each other: it gets one.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import numpy as np
 import torch
 from ad_core import samples_of
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 from workloads import WORKLOADS, Workload
 
 import diffkit as dk
@@ -136,7 +138,8 @@ def main() -> None:
     print(f"\n{'L-BFGS-B, n':>16}{'jac=True':>15}{'f and jac=g':>16}{'JAX, jac=True':>16}"
           f"{'no jac':>16}")  # fmt: skip
     for n in (10, 100, 300):
-        minimization(n)
+        with threadpool_limits(1, "blas"):
+            minimization(n)
 
 
 if __name__ == "__main__":

@@ -200,7 +200,8 @@ _apply = Primitive("diffkit")
 
 @_apply.def_impl
 def _now(*operands: Any, call: _Call, levels: int) -> jax.Array:
-    arrays = [np.asarray(a, a.dtype) for a in operands]
+    # JAX may hand over a number of Python's.
+    arrays = [np.asarray(a, getattr(a, "dtype", None) or jnp.result_type(a)) for a in operands]
     y = call(arrays, levels)
     return jnp.asarray(y, _dtype(arrays, np.iscomplexobj(y)))
 
