@@ -307,7 +307,7 @@ def _row(n: int, entry: Entry, plain: Entry, truth: str) -> Row:
         row[name] = made.get(name)
         row[f"{name}_over_f"] = made[name] / f if made else None
     row |= {"prepare_memory": made.get("memory"), "call_memory": entry.steady}
-    row["threads"] = max(entry.threads.values(), default=None)
+    row["pools"] = max(entry.threads.values(), default=None)
     if entry.samples and entry.outcome == OK:
         spread = Spread.of(entry.samples)
         row |= {

@@ -97,7 +97,7 @@ def _versions(found: Sequence[Standing]) -> str:
         for name, row in s.rows.items()
         if row["version"]
     }
-    threads = {row.get("threads") for s in found for row in s.rows.values()} - {None}
+    threads = {row.get("pools") for s in found for row in s.rows.values()} - {None}
     most = f" No pool had more than {max(threads)} thread(s)." if threads else ""
     limits = {row.get("limit") for s in found for row in s.rows.values()} - {None}
     limit = f" A way to prepare had {max(limits):g} s at most." if limits else ""
