@@ -1,5 +1,6 @@
 """Settings of all property tests, and packages that a test installs."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,9 +9,11 @@ from hypothesis import HealthCheck, settings
 
 from .distributions import Packages
 
-# A busy machine is no reason to fail.
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("unhurried")
+# A busy machine is no reason to fail. Other examples are drawn in each run, except where a change
+# is judged (.ci/run): what fails there should fail for the change, and again in the next run.
+settings.register_profile("drawn", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeated", settings.get_profile("drawn"), derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "drawn"))
 
 
 @pytest.fixture

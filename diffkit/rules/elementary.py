@@ -27,22 +27,24 @@ elementwise(np.log10, lambda t, y, x: t / x / LN10, sympy=lambda sp, x: sp.log(x
             ball=lambda x: x.log() / x.const_log10())  # fmt: skip
 
 
-def _finite(y):
-    """y, but 0 for the logarithm of 0, where both terms are 0 and so are their shares."""
-    return np.where(y == -np.inf, 0.0, y)
+# The share of a is the logistic function of a - b, which is exp(-logaddexp(0, b - a)). It is not
+# found from a and y, as y has lost b's part once a and b are large. Where both terms are 0, the
+# logarithms of 0 as y is, their shares are 0.
+def _less(b, a, y):
+    return np.where(y == -np.inf, np.inf, b) - a
 
 
 elementwise(
     np.logaddexp,
-    lambda t, y, a, b: t * np.exp(a - _finite(y)),
-    lambda t, y, a, b: t * np.exp(b - _finite(y)),
+    lambda t, y, a, b: t * np.exp(-np.logaddexp(0.0, _less(b, a, y))),
+    lambda t, y, a, b: t * np.exp(-np.logaddexp(0.0, _less(a, b, y))),
     sympy=lambda sp, a, b: sp.log(sp.exp(a) + sp.exp(b)),
     ball=balls.logaddexp,
 )
 elementwise(
     np.logaddexp2,
-    lambda t, y, a, b: t * np.exp2(a - _finite(y)),
-    lambda t, y, a, b: t * np.exp2(b - _finite(y)),
+    lambda t, y, a, b: t * np.exp2(-np.logaddexp2(0.0, _less(b, a, y))),
+    lambda t, y, a, b: t * np.exp2(-np.logaddexp2(0.0, _less(a, b, y))),
     sympy=lambda sp, a, b: sp.log(2**a + 2**b, 2),
     ball=balls.logaddexp2,
 )

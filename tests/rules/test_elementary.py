@@ -187,3 +187,19 @@ def test_tanh_saturates_to_any_order_without_a_warning() -> None:
         assert dk.second_derivative(np.tanh, x) == pytest.approx(
             -2 * np.sign(x) * first, rel=1e-12, abs=0.0
         )
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("a", [0.3, -800.0, 1e6, 1e12, 1e16, -1e300])
+@pytest.mark.parametrize("difference", [0.0, 0.25, -2.0, 30.0])
+def test_the_shares_of_logaddexp_do_not_depend_on_the_size_of_the_logarithms(
+    a: float, difference: float, backend: str
+) -> None:
+    b = a + difference  # rounded; what counts is what is left of the difference
+    for fn, base in ((np.logaddexp, math.e), (np.logaddexp2, 2.0)):
+        share = 1 / (1 + base ** (b - a))
+        got = dk.gradient(lambda x, fn=fn: fn(x[0], x[1]), np.array([a, b]), backend=backend)
+        np.testing.assert_allclose(got, [share, base ** (b - a) * share], rtol=2e-14)
+        second = dk.hessian(lambda x, fn=fn: fn(x[0], x[1]), np.array([a, b]), backend=backend)
+        bend = share * (1 - share) * math.log(base)
+        np.testing.assert_allclose(second, [[bend, -bend], [-bend, bend]], rtol=1e-13, atol=1e-15)
