@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 import pytest
 
 import diffkit as dk
-from diffkit.errors import ShapeError, UnknownNameError
+from diffkit.errors import ShapeError, UnknownNameError, UnsupportedError
 
 from .supporting import BACKENDS, each_where_supported, everywhere, supporting, twice
 
@@ -344,6 +345,43 @@ def test_a_function_keeps_its_name_and_is_taken_as_it_is() -> None:
     assert f.name == "energy"
     assert dk.function(f) is f
     assert f(VECTOR) == energy(VECTOR)
+
+
+TURNING = np.array([0.3, 0.7])
+
+
+def turned(x: Any) -> Any:
+    return np.exp(1j * x)
+
+
+WITHOUT_COMPLEX_NUMBERS = {
+    "complex_step", "casadi", "symengine", "scipy", "numdifftools", "jacobi",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(set(dk.backends()) - WITHOUT_COMPLEX_NUMBERS))
+def test_complex_values_of_real_points_keep_both_parts(name: str) -> None:
+    slopes = 1j * np.exp(1j * TURNING)
+    close = functools.partial(np.testing.assert_allclose, rtol=1e-8)
+    close(dk.jacobian(turned, TURNING, backend=name), np.diag(slopes))
+    close(dk.prepare(dk.jacobian, turned, TURNING, backend=name)(TURNING), np.diag(slopes))
+    close(dk.derivative(turned, TURNING, backend=name), slopes)
+    close(dk.derivative(turned, 0.3, backend=name), slopes[0])
+    pulled = dk.vjp(turned, TURNING, np.array([1.0, 2j]), backend=name)
+    close(pulled, (slopes * [1.0, 2j]).real)
+    assert not np.iscomplexobj(pulled)  # a cotangent of real numbers
+
+
+@pytest.mark.parametrize("name", sorted(WITHOUT_COMPLEX_NUMBERS & set(dk.backends())))
+def test_who_has_no_complex_numbers_refuses_them(name: str) -> None:
+    with pytest.raises(UnsupportedError, match=r"complex|imaginary part"):
+        dk.jacobian(turned, TURNING, backend=name)
+
+
+@pytest.mark.parametrize("name", ["forward", "reverse"])
+def test_a_spectrum_is_linear_in_the_signal(name: str) -> None:
+    spectrum = dk.jacobian(np.fft.rfft, np.arange(5.0), backend=name)
+    np.testing.assert_allclose(spectrum, np.fft.rfft(np.eye(5)).T, atol=1e-14)
 
 
 def test_the_jacobian_of_a_complex_number_keeps_its_imaginary_part() -> None:

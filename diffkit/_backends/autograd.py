@@ -16,7 +16,7 @@ from autograd.tracer import isbox
 from ..rules import Primitive
 from ..tape import plain
 from .autograd_functions import product, variable_power
-from .base import OPERATORS
+from .base import OPERATORS, both_parts
 from .numpy_like import Trusted, operation
 from .peer import Leaves, Peer, Reading, Run
 
@@ -92,7 +92,8 @@ def _pushforward(f: Any, x: Leaves, v: Leaves) -> Any:
 def _jacobian(f: Any, x: Leaves, v: Any = None) -> Any:
     pull, y = make_vjp(f)(x)
     units = np.eye(np.size(y)).reshape(np.size(y), *np.shape(y))
-    rows = [pull(u[()])[0] for u in units]
+    row = both_parts(lambda u: pull(u)[0], x[0], y)
+    rows = [row(u[()]) for u in units]
     shape = np.shape(y) + np.shape(x[0])
     return y, anp.reshape(anp.stack(rows), shape) if rows else np.zeros(shape)
 

@@ -118,8 +118,7 @@ class Backend:
             y, pull = self.pullback(f, x)
             return y, pull(u(y) if callable(u) else u)
         y, jacobian = self.value_and_jacobian(f, x)
-        u = u(y) if callable(u) else u
-        return y, times_cotangent(u, jacobian)
+        return y, to_real(x, times_cotangent(u(y) if callable(u) else u, jacobian))
 
     def value_and_gradient(self, f: Function, x: Point) -> tuple[Value, Any]:
         """(f(x), gradient) of a scalar function; the gradient has the shape of x."""
@@ -150,7 +149,7 @@ class Backend:
         if self._has("pushforward"):
             return self.value_and_jvp(f, x, one(x))
         y, pull = self.pullback(f, x)
-        return y, pull(one(y)) if not np.ndim(y) else rows_of(pull, x, y)
+        return y, both_parts(pull, x, y)(one(y)) if not np.ndim(y) else rows_of(pull, x, y)
 
     # Second order
 
@@ -235,7 +234,10 @@ class Backend:
 
     def _any_push(self, f: Function, x: Point) -> tuple[Value, Linear]:
         """Multiplication with the Jacobian of an elementwise function, from either side."""
-        return self.pushforward(f, x) if self._has("pushforward") else self.pullback(f, x)
+        if self._has("pushforward"):
+            return self.pushforward(f, x)
+        y, pull = self.pullback(f, x)
+        return y, both_parts(pull, x, y)
 
     def _require_composable(self, operator: str) -> None:
         if not self.composable:
@@ -411,6 +413,11 @@ def times_cotangent(u: Any, jacobian: Any) -> Any:
     return np.reshape(flat, kept)[()]
 
 
+def to_real(x: Point, product: Any) -> Any:
+    """u J as a cotangent of x: the real part of it where x is real."""
+    return product.real if np.iscomplexobj(product) and not np.iscomplexobj(x) else product
+
+
 def one(value: Any) -> Any:
     """The number 1 in the dtype of a scalar."""
     dtype = getattr(value, "dtype", None)
@@ -433,10 +440,21 @@ def columns(push: Linear, x: Point, y: Value) -> Any:
 
 
 def rows_of(pull: Linear, x: Point, y: Value) -> Any:
+    pull = both_parts(pull, x, y)
     rows = [pull(e) for e in basis(y)]
     if not rows:
         return np.zeros(np.shape(y) + np.shape(x))
     return np.reshape(np.stack(rows), np.shape(y) + np.shape(x))
+
+
+def both_parts(pull: Linear, x: Point, y: Value) -> Linear:
+    """u -> u J for real u, where J is complex though x is real.
+
+    A pullback to real x gives the real part of u J alone; the imaginary part takes another one.
+    """
+    if np.iscomplexobj(x) or not np.iscomplexobj(y):
+        return pull
+    return lambda u: pull(u) - 1j * pull(1j * u)
 
 
 def _short(value: Any) -> str:

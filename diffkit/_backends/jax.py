@@ -14,7 +14,7 @@ import numpy as np
 
 from ..rules import Primitive
 from ..tape import plain
-from .base import OPERATORS
+from .base import OPERATORS, both_parts
 from .numpy_like import Trusted, operation
 from .peer import Leaves, Peer, Reading, Run
 
@@ -105,7 +105,8 @@ def _jacobian(f: Any, x: Leaves, v: Any = None) -> Any:
         y, push = jax.linearize(f, *x)
         return y, _by_unit_vectors(push, x[0], -1).reshape(y.shape + x[0].shape)
     y, pull = jax.vjp(f, *x)
-    return y, _by_unit_vectors(lambda u: pull(u)[0], y, 0).reshape(y.shape + x[0].shape)
+    rows = both_parts(lambda u: pull(u)[0], x[0], y)
+    return y, _by_unit_vectors(rows, y, 0).reshape(y.shape + x[0].shape)
 
 
 def _by_unit_vectors(linear: Any, like: Any, axis: int) -> Any:

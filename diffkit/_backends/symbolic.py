@@ -28,6 +28,7 @@ from .base import (
     require_scalar,
     times_cotangent,
     times_tangent,
+    to_real,
 )
 
 METHODS = ("graph", "sympy")
@@ -86,7 +87,7 @@ class Symbolic(Backend):
 
     def pullback(self, f: Function, x: Point) -> tuple[Value, Linear]:
         y, jacobian = self.value_and_jacobian(f, x)
-        return y, lambda u: times_cotangent(u, jacobian)
+        return y, lambda u: to_real(x, times_cotangent(u, jacobian))
 
     def value_and_derivative(self, f: Function, x: Point) -> tuple[Value, Any]:
         return self._value_and("derivative", f, x)
@@ -298,7 +299,7 @@ class Program:
         """The derivative at x; ``vector`` is the tangent or cotangent of jvp, vjp and hvp."""
         d = self.derivative.program(x)
         if self.operator == "vjp":
-            return times_cotangent(vector, d)
+            return to_real(x, times_cotangent(vector, d))
         return times_tangent(d, vector) if self.operator in _VECTORS else d
 
     def holds(self, x: Any) -> bool:
