@@ -17,14 +17,14 @@ import ctypes
 import ctypes.util
 import functools
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from llvmlite import binding
 
 from . import loops as L
 
-PART = 200  # instructions of one function: LLVM takes longer than proportionally to more
+PART = 100  # instructions of one function: LLVM takes longer than proportionally to more
 _SLOT, _FRONT = 8, 8 * L.FRONT
 
 _INFIX = {L.ADD: "fadd", L.SUBTRACT: "fsub", L.MULTIPLY: "fmul", L.DIVIDE: "fdiv"}
@@ -50,14 +50,16 @@ class MachineCode:
             lies in memory is described in ``loops``.
     """
 
-    def __init__(self, code: Any, functions: Any, constants: Any) -> None:
+    def __init__(self, code: Any, functions: Any, constants: Any, outputs: Any) -> None:
         """
         Args:
             code: (steps, 4) instructions, the last of them END.
             functions: (count, 2) addresses of inner loops, and of their data.
             constants: the numbers in the first slots.
+            outputs: the slots of the results.
         """
-        text = "\n".join(_module(code.tolist(), functions.tolist(), constants.tolist()))
+        parts = _parts(code.tolist()[:-1], functions.tolist(), constants.tolist(), outputs.tolist())
+        text = "\n".join(_module(parts))
         module = binding.parse_assembly(text)
         self._engine = binding.create_mcjit_compiler(module, _target())  # keeps the code alive
         self._engine.finalize_object()
@@ -74,14 +76,25 @@ def _target() -> Any:
     )
 
 
-def _module(code: Any, functions: Any, constants: Any) -> Iterator[str]:
+def _parts(body: Any, functions: Any, constants: Any, outputs: Any) -> list[_Part]:
+    """The functions; each stores only what a later one reads, or what is a result."""
+    parts = [
+        _Part(body[k : k + PART], functions, constants) for k in range(0, len(body), PART)
+    ]  # fmt: skip
+    wanted = set(outputs)
+    for part in reversed(parts):
+        written = part.written
+        part.written = written & wanted
+        wanted = wanted - written | part.read
+    return parts
+
+
+def _module(parts: Sequence[_Part]) -> Iterator[str]:
     """The program in LLVM's assembly: a function for each part, and one that calls them."""
     yield _DECLARATIONS
     yield from _pow_two()
-    body = code[:-1]
-    parts = [body[k : k + PART] for k in range(0, len(body), PART)]
     for k, part in enumerate(parts):
-        yield from _Part(part, functions, constants).text(f"part{k}")
+        yield from part.text(f"part{k}")
     yield "define i1 @run_parts(ptr %memory) {"
     for k in range(len(parts)):
         yield f"  %t{k} = call i1 @part{k}(ptr %memory)"
@@ -133,6 +146,7 @@ class _Part:
     Attributes:
         lines: the instructions written so far.
         values: the name of the value that each slot holds.
+        read: the slots that it takes from those before it.
         written: the slots to be stored.
     """
 
@@ -140,6 +154,7 @@ class _Part:
         self.functions, self.constants = functions, constants
         self.lines: list[str] = []
         self.values: dict[int, str] = {}
+        self.read: set[int] = set()
         self.written: set[int] = set()
         self.names = 0
         self.guards = 0
@@ -174,6 +189,7 @@ class _Part:
         if slot < len(self.constants):
             return _double(self.constants[slot])
         if slot not in self.values:
+            self.read.add(slot)
             self.values[slot] = self._load(_FRONT + _SLOT * slot)
         return self.values[slot]
 

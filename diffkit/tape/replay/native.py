@@ -164,9 +164,9 @@ class NativeProgram:
         """
         from .machine import MachineCode
 
-        code, functions, constants, *_ = self._kept
+        code, functions, constants, outputs = self._kept[:4]
         try:
-            machine_code = MachineCode(code, functions, constants)
+            machine_code = MachineCode(code, functions, constants, outputs)
         except RuntimeError:  # an LLVM that reads another language; the loop goes on
             return
         self._kept = (*self._kept[:4], machine_code)
