@@ -27,6 +27,7 @@ from .tape.replay.signature import (
     structure_of,
     unflatten,
 )
+from .tape.replay.watching import watch
 
 PLANS = ("source", "native", "machine", "arrays", "eager")
 NATIVE_FROM = 100  # operations from which the native loop, if installed, beats generated source
@@ -40,16 +41,20 @@ ValueAnd = Callable[..., tuple[Any, Any]]
 class Plan:
     """How a prepared derivative is computed.
 
-    Replays have the bits of the operations that were recorded. There is one exception: sines and
+    Replays have the bits of the operations that were recorded. There are two exceptions. Sines and
     cosines of arrays of 65536 elements and more, where Numba is installed (the extra ``fast``),
     are computed several at a time, with an error below 0.8 units in the last place, as that of the
     C library nearly is; results may then differ from those of the operator by a few such units.
+    And ``"machine"``, which has to be asked for, takes sums in another order, and squares as
+    products.
 
     Attributes:
         name: ``"source"``, generated Python on floats; ``"native"``, a compiled loop over the
-            operations; ``"machine"``, machine code made of them at once, which ``"native"`` comes
-            to after many calls; ``"arrays"``, NumPy into buffers that are used again; or
-            ``"eager"``, the backend called anew each time.
+            operations, of which machine code is made after many calls; ``"machine"``, machine code
+            at once, of small arrays too, which are taken apart into numbers: it takes a tenth of
+            a second and more to make, and is the fastest where calls are many and arrays small;
+            ``"arrays"``, NumPy into buffers that are used again; or ``"eager"``, the backend
+            called anew each time.
         operations: the operations of a replay; 0 for "eager".
         reason: why it was chosen.
     """
@@ -399,8 +404,12 @@ def _planned(
     made: Program, signature: Signature, results: Results, forced: str | None
 ) -> _Recording:
     scalars = scalar_program(made)
-    unchanged = made.unchanged if made.noted else None
-    name, native, reason = _choose(scalars, forced)
+    unchanged = watch(made)
+    if forced == "machine":
+        scalars, native, reason = _machine_code(made, scalars)
+        name = "machine"
+    else:
+        name, native, reason = _choose(scalars, forced)
     if name == "source":
         assert scalars is not None
         run = from_source(scalars, signature, results, unchanged)
@@ -413,20 +422,49 @@ def _planned(
     return _Recording(plan, signature, results, run, scalars, native)
 
 
+def _machine_code(
+    made: Program, scalars: ScalarProgram | None
+) -> tuple[ScalarProgram | None, Any, str]:
+    """The program on numbers that is made machine code, and what it has become."""
+    from .tape.replay import native
+    from .tape.replay.apart import taken_apart
+    from .tape.replay.rearranged import rearranged
+
+    reason = "it was asked for"
+    if scalars is None:
+        scalars = taken_apart(made)
+        reason += "; its arrays are taken apart into numbers"
+    if scalars is None:
+        raise _CannotReplay("it operates on whole arrays")
+    scalars = rearranged(scalars)
+    compiled = native.compile(scalars)
+    if compiled is None:
+        raise _CannotReplay(str(native.obstacle(scalars)))
+    compiled.heat()
+    _require_agreement(made, compiled)
+    return scalars, compiled, reason
+
+
+def _require_agreement(made: Program, compiled: Any) -> None:
+    """Refuse machine code that does not give what was recorded, but for rounding."""
+    point = [made.nodes[k].value for k in range(made.inputs)]
+    found = compiled(np.concatenate([np.ravel(v) for v in point]))
+    recorded = np.concatenate([np.ravel(made.nodes[k].value) for k in made.outputs])
+    if found is None or not np.allclose(found, recorded, rtol=1e-6, atol=1e-9, equal_nan=True):
+        raise _CannotReplay("as machine code it does not give what was recorded")
+
+
 def _choose(scalars: ScalarProgram | None, forced: str | None) -> tuple[str, Any, str]:
     """The plan, the native program where it takes one, and the reason."""
     if scalars is None:
-        if forced in ("source", "native", "machine"):
+        if forced in ("source", "native"):
             raise _CannotReplay("it operates on whole arrays")
         return "arrays", None, "it operates on whole arrays"
     if forced in ("source", "arrays"):
         return forced, None, "it was asked for"
-    size, needed = len(scalars.steps), forced in ("native", "machine")
+    size, needed = len(scalars.steps), forced == "native"
     if needed or size >= NATIVE_FROM:
         native, obstacle = _native(scalars, needed)
-        if native is not None and forced == "machine":
-            native.heat()
-            return "machine", native, "it was asked for"
         if native is not None:
             return "native", native, "a long program on numbers"
         if needed:

@@ -20,7 +20,7 @@ from ..recording import numeric
 from .arrays import ArrayProgram
 from .program import MissedBranch, is_complex
 from .scalars import ScalarProgram
-from .signature import Leaf, Signature, same, taken_apart, unflatten
+from .signature import Leaf, Signature, plain_nest, same, taken_apart, unflatten
 from .source import SELECTIONS, WITHOUT_FLOATS, on_numbers, statements
 
 if TYPE_CHECKING:
@@ -68,12 +68,7 @@ class _Writer:
             if argument.structure is None:
                 self._check(name, argument.leaves[0])
                 continue
-            self.bound[f"leaves_{name}"] = taken_apart(argument.structure)
-            self.lines.append(f"{name} = leaves_{name}({name})")
-            self._miss(f"{name} is None")
-            names = [f"{name}_{k}" for k in range(len(argument.leaves))]
-            if names:
-                self.lines.append(f"{', '.join(names)}, = {name}")
+            names = self._take_apart(name, argument.structure)
             for part, leaf in zip(names, argument.leaves, strict=True):
                 self._check(part, leaf)
         if unchanged is not None:
@@ -86,6 +81,51 @@ class _Writer:
         name = f"k{len(self.bound)}"
         self.bound[name] = value
         return name
+
+    def _take_apart(self, name: str, structure: Any) -> list[str]:
+        """The names of the leaves of a nest."""
+        nest = plain_nest(structure)
+        if nest is not None:
+            names: dict[int, str] = {}
+            self._unpack(name, nest, names)
+            return [names[k] for k in range(len(names))]
+        self.bound[f"leaves_{name}"] = taken_apart(structure)
+        self.lines.append(f"{name} = leaves_{name}({name})")
+        self._miss(f"{name} is None")
+        parts = [f"{name}_{k}" for k in range(structure.num_leaves)]
+        if parts:
+            self.lines.append(f"{', '.join(parts)}, = {name}")
+        return parts
+
+    def _unpack(self, name: str, nest: Any, names: dict[int, str]) -> None:
+        """Take a nest of tuples, lists and dicts apart without asking anybody."""
+        if type(nest) is int:
+            names[nest] = name
+            return
+        parts = [f"{name}_{k}" for k in range(len(nest))]
+        if type(nest) is dict:
+            self._miss(f"type({name}) is not dict or {name}.keys() != {self._bind(nest.keys())}")
+            self.lines += [
+                f"{part} = {name}[{self._bind(key)}]" for part, key in zip(parts, nest, strict=True)
+            ]
+            nest = nest.values()
+        else:
+            kind = type(nest).__name__
+            self._miss(f"type({name}) is not {kind} or len({name}) != {len(nest)}")
+            if parts:
+                self.lines.append(f"{', '.join(parts)}, = {name}")
+        for part, below in zip(parts, nest, strict=True):
+            self._unpack(part, below, names)
+
+    def _nest(self, nest: Any, parts: Sequence[str]) -> str:
+        """The expression that puts a nest together."""
+        if type(nest) is int:
+            return parts[nest]
+        if type(nest) is dict:
+            items = [f"{self._bind(k)}: {self._nest(v, parts)}" for k, v in nest.items()]
+            return f"{{{', '.join(items)}}}"
+        inner = "".join([f"{self._nest(v, parts)}, " for v in nest])
+        return f"({inner})" if type(nest) is tuple else f"[{inner}]"
 
     def _check(self, name: str, leaf: Leaf) -> None:
         """Refuse an argument that the recording does not hold for."""
@@ -137,9 +177,13 @@ class _Writer:
     def give_back(self, names: Sequence[str], results: Results) -> None:
         """Return the results in the structure that the operator gives them."""
         value, *parts = names
-        derivative = parts[0] if results.structure is None else (
-            f"unflatten({self._bind(results.structure)}, ({', '.join(parts)},))"
-        )  # fmt: skip
+        nest = None if results.structure is None else plain_nest(results.structure)
+        if results.structure is None:
+            derivative = parts[0]
+        elif nest is not None:
+            derivative = self._nest(nest, parts)
+        else:
+            derivative = f"unflatten({self._bind(results.structure)}, ({', '.join(parts)},))"
         pair = f"{value}, {derivative}" if results.with_value else derivative
         self.lines.append(f"return {pair}")
 
@@ -245,10 +289,14 @@ def from_native(
     """The entry of plan "native": a vector in, a vector out."""
     writer = _Writer(signature, unchanged)
     writer.bound |= {"run": program.finite, "flat": _flat}
-    names = [name for name, _ in writer.inputs]
-    single = len(names) == 1 and writer.inputs[0][1].kind is np.ndarray
-    whole = single and len(writer.inputs[0][1].shape) == 1
-    writer.lines.append(f"x = {names[0]}" if whole else f"x = flat(({', '.join(names)},))")
+    names = [_vector(name, leaf) for name, leaf in writer.inputs]
+    if None in names or not names:
+        given = "".join([f"{name}, " for name, _ in writer.inputs])
+        writer.lines.append(f"x = flat(({given}))")
+    else:
+        writer.bound["joined"] = np.concatenate
+        writer.lines.append(f"x = {names[0]}" if len(names) == 1 else
+                            f"x = joined(({', '.join(map(str, names))}))")  # fmt: skip
     writer.lines.append("y = run(x)")
     writer._miss("y is None")
     made, at = [], 0
@@ -265,6 +313,13 @@ def from_native(
         at = end
     writer.give_back(made, results)
     return writer.function()
+
+
+def _vector(name: str, leaf: Leaf) -> str | None:
+    """The expression for the elements of an array of doubles as a vector; None for others."""
+    if leaf.kind is not np.ndarray or not leaf.shape or leaf.value.dtype != np.float64:
+        return None
+    return name if len(leaf.shape) == 1 else f"{name}.ravel()"
 
 
 def _flat(values: Sequence[Any]) -> Any:

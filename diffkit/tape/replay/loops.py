@@ -59,6 +59,7 @@ def _pointer(kind: Any) -> Any:
 
 
 _doubles, _longs, _ints = map(_pointer, (types.float64, types.int64, types.int32))
+_bytes = _pointer(types.uint8)
 
 
 @intrinsic
@@ -283,8 +284,28 @@ def run_many(program, points, results, taken):
         taken[k] = run_once(program, points[k], results[k])
 
 
+@_compiled()
+def same_bytes(table, count):
+    """Whether the arrays of a table, rows of two addresses and a number of bytes, are pairs of
+    equals."""
+    rows = _longs(table)
+    for k in range(count):
+        words = rows[3 * k + 2] >> 3
+        a, b = _longs(rows[3 * k]), _longs(rows[3 * k + 1])
+        different = 0
+        for i in range(words):
+            different |= a[i] ^ b[i]
+        ends, others = _bytes(rows[3 * k]), _bytes(rows[3 * k + 1])
+        for i in range(words << 3, rows[3 * k + 2]):
+            different |= ends[i] ^ others[i]
+        if different != 0:
+            return False
+    return True
+
+
 _VECTOR = types.Array(types.float64, 1, "A")
 _SIGNATURES = {
+    same_bytes: types.boolean(types.int64, types.int64),
     run_once: types.boolean(types.int64, _VECTOR, types.float64[::1]),
     run_checked: types.boolean(types.int64, _VECTOR, types.float64[::1]),
     run_many: types.void(types.int64, types.float64[:, ::1], types.float64[:, ::1],

@@ -70,19 +70,19 @@ class ScalarProgram:
         return f"<program of {len(self.steps)} operations on numbers>"
 
 
-class _NotScalar(Exception):
+class NotScalar(Exception):
     """An operation on a whole array."""
 
 
 def scalar_program(program: Program) -> ScalarProgram | None:
     """The program on numbers, or None where it operates on whole arrays."""
     try:
-        return _Tables(program).result()
-    except _NotScalar:
+        return Tables(program).result()
+    except NotScalar:
         return None
 
 
-class _Tables:
+class Tables:
     """For each node of a program the slots of its elements."""
 
     def __init__(self, program: Program) -> None:
@@ -104,14 +104,15 @@ class _Tables:
                 operands = tuple([tables[k] for k in nodes])
                 for slot in operands:
                     if type(slot) is not int:
-                        operands = tuple([self._slot(k) for k in nodes])
+                        tables.append(self._operation(node))
                         break
-                steps.append(_new(ScalarStep, (rule, operands, self.slots, value)))
-                tables.append(self.slots)
-                self.slots += 1
+                else:
+                    steps.append(_new(ScalarStep, (rule, operands, self.slots, value)))
+                    tables.append(self.slots)
+                    self.slots += 1
             elif node.rule is INPUT:
                 if getattr(node.value, "dtype", np.float64) != np.float64:
-                    raise _NotScalar  # numbers here are doubles
+                    raise NotScalar  # numbers here are doubles
                 self.shapes.append(node.shape)
                 count = int(np.prod(node.shape, dtype=int))
                 self._count(count)
@@ -129,7 +130,7 @@ class _Tables:
     def _count(self, elements: int) -> None:
         self.elements += elements
         if self.elements > LARGEST:
-            raise _NotScalar
+            raise NotScalar
 
     def _table(self, node: Node) -> Any:
         if node.rule is CONSTANT:
@@ -137,11 +138,22 @@ class _Tables:
         if node.rule in _MOVES:
             return self._moved(node)
         if type(node.value) not in NUMBERS or node.kwargs:
-            raise _NotScalar
-        operands = tuple([self._slot(k) for k in node.operands])
+            return self._whole(node)
+        return self._operation(node)
+
+    def _operation(self, node: Node) -> Any:
+        """The slot of an operation on numbers."""
+        try:
+            operands = tuple([self._slot(k) for k in node.operands])
+        except NotScalar:
+            return self._whole(node)
         slot = self._new()
         self.steps.append(ScalarStep(node.rule, operands, slot, node.value))
         return slot if node.rule is not GUARD else None
+
+    def _whole(self, node: Node) -> Any:
+        """The table of the result of an operation on a whole array; there is none here."""
+        raise NotScalar
 
     def _slot(self, k: int) -> int:
         table = self.tables[k]
@@ -151,7 +163,7 @@ class _Tables:
             table = self.single[k]
         if type(table) is not int:
             if np.ndim(table):
-                raise _NotScalar
+                raise NotScalar
             table = int(table)
         return table
 
@@ -164,7 +176,7 @@ class _Tables:
         rule, parameters = node.rule, node.operands[1:]
         count = len(node.operands) if rule in (joins.join, joins.pile) else 1 + (rule is SETITEM)
         if rule is shape.scatter and any(map(shape.names_twice, self._plain(parameters[1:]))):
-            raise _NotScalar  # elements are added up
+            return self._whole(node)  # elements are added up
         tables = [self._slots(k) for k in node.operands[:count]]
         given = self._plain(node.operands[count:])
         if rule in (shape.scatter, cleared):
@@ -189,7 +201,7 @@ class _Tables:
     def _plain(self, nodes: Any) -> list[Any]:
         """Parameters, which must be the same at every replay."""
         if any(self.program.nodes[k].rule is not CONSTANT for k in nodes):
-            raise _NotScalar
+            raise NotScalar
         return [self.program.nodes[k].value for k in nodes]
 
     def _slots(self, k: int) -> Any:
@@ -203,7 +215,7 @@ class _Tables:
             self._count(value.size)
             flat = [self._constant(v) for v in value.ravel().tolist()]
             return np.array(flat, dtype=int).reshape(value.shape)
-        raise _NotScalar
+        raise NotScalar
 
     def _constant(self, value: Any) -> int:
         key = type(value), value.hex() if type(value) is float else value

@@ -152,6 +152,19 @@ def unflatten(structure: Any, leaves: Sequence[Any]) -> Any:
     return optree.tree_unflatten(structure, leaves)
 
 
+def plain_nest(structure: Any) -> Any:
+    """The nest of the leaves' numbers, where it consists of tuples, lists and dicts alone; None
+    where it does not."""
+    nest = unflatten(structure, range(structure.num_leaves))
+    return nest if _is_plain(nest) else None
+
+
+def _is_plain(nest: Any) -> bool:
+    if type(nest) is dict:
+        return all(map(_is_plain, nest.values()))
+    return type(nest) is int or (type(nest) in (tuple, list) and all(map(_is_plain, nest)))
+
+
 def taken_apart(structure: Any) -> Callable[[Any], list[Any] | None]:
     """A function that gives the leaves of a nest, or None where it has another structure."""
     import optree

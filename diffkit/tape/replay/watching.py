@@ -1,0 +1,53 @@
+"""Whether the user's arrays that stand in a program are still what they were.
+
+A replay asks this each time. Their memory is compared with a copy of it, byte by byte, in one call
+of a compiled loop; without Numba, and for long arrays, ``constants.note`` is asked.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from .native import available
+from .program import Program
+
+LONGEST = 1 << 16  # elements of an array of which a copy is kept
+PIECES = 256  # stretches of memory that an array may consist of
+
+
+def watch(program: Program) -> Callable[[], bool] | None:
+    """A function that sees whether the arrays are unchanged; None where there are none."""
+    if not program.noted:
+        return None
+    arrays = [array for array, _ in program.noted if array.size]
+    if not available() or any(a.size > LONGEST for a in arrays):
+        return program.unchanged
+    pieces = [piece for array in arrays for piece in _pieces(array)]
+    if len(pieces) > PIECES:
+        return program.unchanged
+    from . import loops
+
+    copies = [np.frombuffer(ctypes.string_at(*piece), np.uint8) for piece in pieces]
+    rows = [(at, copy.ctypes.data, n) for (at, n), copy in zip(pieces, copies, strict=True)]
+    table, same = np.array(rows, np.int64), loops.entry(loops.same_bytes)
+    address, count = table.ctypes.data, len(table)
+
+    def unchanged(kept: Any = (arrays, copies, table)) -> Any:
+        return same(address, count)  # addresses alone keep nothing alive
+
+    return unchanged
+
+
+def _pieces(array: Any) -> list[tuple[int, int]]:
+    """The address and the number of bytes of each stretch of memory with elements of an array."""
+    steps = [np.arange(n) * s for n, s in zip(array.shape, array.strides, strict=True)]
+    at = np.unique(reduce(np.add.outer, steps, np.zeros((), int)))
+    ends = np.flatnonzero(np.diff(at) != array.itemsize)
+    first, last = at[[0, *(ends + 1)]], at[[*ends, -1]] + array.itemsize
+    begin = array.ctypes.data + first
+    return list(zip(begin.tolist(), (last - first).tolist(), strict=True))

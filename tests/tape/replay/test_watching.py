@@ -1,0 +1,44 @@
+"""A replay sees that an array of the user's has changed, however it lies in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import diffkit as dk
+from diffkit.errors import StaleTapeError
+
+GRID = np.arange(240.0).reshape(8, 30)
+ARRAYS: dict[str, Any] = {
+    "vector": lambda: np.arange(6.0),
+    "one element": lambda: np.ones(1),
+    "matrix": lambda: np.ones((3, 2)),
+    "column by column": lambda: np.asfortranarray(GRID[:3, :2]),
+    "every second": lambda: GRID.copy()[::2, ::7],
+    "backwards": lambda: GRID.copy()[::-1, ::-3],
+    "turned": lambda: GRID.copy()[:4].T[3:],
+    "one column": lambda: GRID.copy()[:, 3],
+    "many pieces": lambda: np.ones((700, 3))[:, 1],
+    "long": lambda: np.ones(70_000),
+    "of truth values": lambda: np.array([True, False, True]),
+    "of short integers": lambda: np.arange(7, dtype=np.int16),
+}
+
+
+@pytest.mark.parametrize("plan", [None, "arrays"])
+@pytest.mark.parametrize("name", ARRAYS)
+def test_any_element_that_changes_is_seen(name: str, plan: str | None) -> None:
+    weights = ARRAYS[name]()
+    g = dk.prepare(dk.gradient, lambda x: np.sum(weights * x**2), 1.5, plan=plan, on_change="raise")
+    total = float(np.sum(weights))
+    assert g(2.0) == pytest.approx(4 * total)
+    assert g(3.0) == pytest.approx(6 * total)
+    for index in {(0,) * weights.ndim, (-1,) * weights.ndim, tuple(n // 2 for n in weights.shape)}:
+        kept = weights[index]
+        weights[index] = not kept if weights.dtype == bool else kept + 1
+        with pytest.raises(StaleTapeError):
+            g(2.0)
+        weights[index] = kept
+        assert g(2.0) == pytest.approx(4 * total)
