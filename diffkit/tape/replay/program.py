@@ -15,6 +15,7 @@ from sys import getrefcount
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from ...errors import ChangedConstantError
 from ...rules import RULES, Primitive, arithmetic
@@ -44,6 +45,21 @@ def _shares_memory_of_others(array: Any) -> bool:
     """
     base = array.base
     return base is not None and getrefcount(base) > _OF_A_VIEW_ALONE
+
+
+def _without_parts_of_others(noted: list[Any]) -> list[Any]:
+    """Without arrays whose memory is that of another one: a matrix and its transpose, say, are
+    watched once."""
+    kept: list[Any] = []
+    bounds: list[tuple[int, int]] = []  # of arrays without holes
+    for pair in sorted(noted, key=lambda pair: -pair[0].nbytes):
+        first, end = byte_bounds(pair[0])
+        if any(low <= first and end <= high for low, high in bounds):
+            continue
+        kept.append(pair)
+        if end - first == pair[0].nbytes:
+            bounds.append((first, end))
+    return kept
 
 
 def _references_of_a_view_alone() -> int:
@@ -122,7 +138,7 @@ class Program:
             pair for pair, count in zip(pairs[1:], counts[1:], strict=True)
             if count - own.get(id(pair[0]), 0) > counts[0] or _shares_memory_of_others(pair[0])
         ]  # fmt: skip
-        return replace(self, noted=tuple(kept))
+        return replace(self, noted=tuple(_without_parts_of_others(kept)))
 
     def unchanged(self) -> bool:
         """Whether the user's arrays that stand in it are what they were when it was recorded."""

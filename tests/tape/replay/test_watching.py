@@ -9,6 +9,8 @@ import pytest
 
 import diffkit as dk
 from diffkit.errors import StaleTapeError
+from diffkit.tape import record_many
+from diffkit.tape.replay.program import program
 
 GRID = np.arange(240.0).reshape(8, 30)
 ARRAYS: dict[str, Any] = {
@@ -42,3 +44,14 @@ def test_any_element_that_changes_is_seen(name: str, plan: str | None) -> None:
             g(2.0)
         weights[index] = kept
         assert g(2.0) == pytest.approx(4 * total)
+
+
+def test_a_matrix_and_its_transpose_are_watched_once() -> None:
+    a, other = np.random.default_rng(0).normal(size=(2, 30, 30))
+    g = dk.prepare(dk.gradient, lambda x: x @ (a @ x) + other[0] @ x, np.ones(30))
+    rows, values, places = record_many(lambda x: [x @ (a @ x) + a.T @ x @ x + other[0] @ x],
+                                       [np.ones(30)])  # fmt: skip
+    watched = program(rows, values, places).watching().noted
+    assert sorted(array.shape for array, _ in watched) == [(30,), (30, 30)]
+    a[3, 4] += 1.0
+    np.testing.assert_allclose(g(np.ones(30)), (a + a.T) @ np.ones(30) + other[0], rtol=1e-13)
