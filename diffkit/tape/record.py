@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .foreign import raise_explained
 from .recording import Recording, Tracer, gather, unusable
 
 
@@ -22,6 +23,8 @@ def record_many(
     try:
         results = [y if type(y) is Tracer else gather(y)
                    for y in f(*[rows.input(value) for value in inputs])]  # fmt: skip
+    except (TypeError, ValueError) as error:
+        raise_explained(error)
     finally:
         rows.open = False
     own = [type(y) is Tracer and y.tape is rows for y in results]
@@ -53,6 +56,8 @@ def record(
         y = f(*[rows.input(value) for value in inputs])
         if type(y) is not Tracer:
             y = gather(y)
+    except (TypeError, ValueError) as error:
+        raise_explained(error)
     finally:
         rows.open = False
     if type(y) is Tracer and y.tape is rows:
