@@ -45,8 +45,8 @@ class Plan:
     cosines of arrays of 65536 elements and more, where Numba is installed (the extra ``fast``),
     are computed several at a time, with an error below 0.8 units in the last place, as that of the
     C library nearly is; results may then differ from those of the operator by a few such units.
-    And ``"machine"``, which has to be asked for, takes sums in another order, and squares as
-    products.
+    And ``"machine"``, which has to be asked for, takes sums in another order, squares as products,
+    quotients by one number as products with its reciprocal, and rounds a product and a sum at once.
 
     Attributes:
         name: ``"source"``, generated Python on floats; ``"native"``, a compiled loop over the
@@ -440,7 +440,7 @@ def _machine_code(
     compiled = native.compile(scalars)
     if compiled is None:
         raise _CannotReplay(str(native.obstacle(scalars)))
-    compiled.heat()
+    compiled.heat(contracted=True)
     _require_agreement(made, compiled)
     return scalars, compiled, reason
 

@@ -297,8 +297,13 @@ def from_native(
         writer.bound["joined"] = np.concatenate
         writer.lines.append(f"x = {names[0]}" if len(names) == 1 else
                             f"x = joined(({', '.join(map(str, names))}))")  # fmt: skip
-    writer.lines.append("y = run(x)")
-    writer._miss("y is None")
+    if program.hot:  # nothing will change any more
+        writer.bound |= {"checked": program.checked, "at": program.address, "kept": program}
+        writer.lines.append(f"y = empty({program.results})")
+        writer._miss("not checked(at, x, y)")
+    else:
+        writer.lines.append("y = run(x)")
+        writer._miss("y is None")
     made, at = [], 0
     for k, leaf in enumerate(results.leaves):
         made.append(f"r{k}")

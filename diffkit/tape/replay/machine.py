@@ -5,8 +5,9 @@ along, makes straight machine code of the very same instructions: nothing is dec
 values stay in registers. Making it takes tens of microseconds an instruction, so that it pays only
 where many points follow.
 
-Sums, products and roots are rounded by IEEE arithmetic and are never contracted; every other
-function is called at the address at which the loop calls it. The results have the same bits.
+Sums, products and roots are rounded by IEEE arithmetic, and every other function is called at the
+address at which the loop calls it. Unless it is asked for, products and sums are not contracted, so
+that the results have the same bits.
 """
 
 # llvmlite carries no types.
@@ -39,6 +40,7 @@ _DECLARATIONS = """
 declare double @llvm.sqrt.f64(double)
 declare double @llvm.fabs.f64(double)
 declare double @llvm.fma.f64(double, double, double)
+declare double @llvm.fmuladd.f64(double, double, double)
 """
 
 
@@ -50,15 +52,20 @@ class MachineCode:
             lies in memory is described in ``loops``.
     """
 
-    def __init__(self, code: Any, functions: Any, constants: Any, outputs: Any) -> None:
+    def __init__(
+        self, code: Any, functions: Any, constants: Any, outputs: Any, contracted: bool = False
+    ) -> None:
         """
         Args:
             code: (steps, 4) instructions, the last of them END.
             functions: (count, 2) addresses of inner loops, and of their data.
             constants: the numbers in the first slots.
             outputs: the slots of the results.
+            contracted: whether a product and the sum that it is a term of may be rounded once,
+                where the processor can.
         """
-        parts = _parts(code.tolist()[:-1], functions.tolist(), constants.tolist(), outputs.tolist())
+        given = functions.tolist(), constants.tolist(), contracted
+        parts = _parts(code.tolist()[:-1], given, outputs.tolist())
         text = "\n".join(_module(parts))
         module = binding.parse_assembly(text)
         self._engine = binding.create_mcjit_compiler(module, _target())  # keeps the code alive
@@ -76,11 +83,9 @@ def _target() -> Any:
     )
 
 
-def _parts(body: Any, functions: Any, constants: Any, outputs: Any) -> list[_Part]:
+def _parts(body: Any, given: tuple[Any, ...], outputs: Any) -> list[_Part]:
     """The functions; each stores only what a later one reads, or what is a result."""
-    parts = [
-        _Part(body[k : k + PART], functions, constants) for k in range(0, len(body), PART)
-    ]  # fmt: skip
+    parts = [_Part(body[k : k + PART], *given) for k in range(0, len(body), PART)]
     wanted = set(outputs)
     for part in reversed(parts):
         written = part.written
@@ -150,7 +155,8 @@ class _Part:
         written: the slots to be stored.
     """
 
-    def __init__(self, code: Any, functions: Any, constants: Any) -> None:
+    def __init__(self, code: Any, functions: Any, constants: Any, contracted: bool) -> None:
+        self.contracted = contracted
         self.functions, self.constants = functions, constants
         self.lines: list[str] = []
         self.values: dict[int, str] = {}
@@ -217,10 +223,7 @@ class _Part:
         if operation in _INFIX:
             return self._new(f"{_INFIX[operation]} double {x(a)}, {x(b)}")
         if operation in (L.MULTIPLY_ADD, L.MULTIPLY_SUBTRACT, L.SUBTRACT_PRODUCT):
-            product = self._new(f"fmul double {x(a)}, {x(b)}")
-            terms = (x(c), product) if operation == L.SUBTRACT_PRODUCT else (product, x(c))
-            sign = "fadd" if operation == L.MULTIPLY_ADD else "fsub"
-            return self._new(f"{sign} double {terms[0]}, {terms[1]}")
+            return self._product_and_sum(operation, x(a), x(b), x(c))
         if operation in _ORDER:
             return self._number(self._new(f"fcmp {_ORDER[operation]} double {x(a)}, {x(b)}"))
         if operation in _LOGIC:
@@ -231,6 +234,19 @@ class _Part:
         if operation in (L.CALL_1, L.CALL_2):
             return self._inner_loop(c, [a] if operation == L.CALL_1 else [a, b])
         return self._unary(operation, c, a, b)
+
+    def _product_and_sum(self, operation: int, a: str, b: str, c: str) -> str:
+        if self.contracted:
+            if operation == L.MULTIPLY_SUBTRACT:
+                c = self._new(f"fneg double {c}")
+            if operation == L.SUBTRACT_PRODUCT:
+                a = self._new(f"fneg double {a}")
+            given = ", ".join([f"double {x}" for x in (a, b, c)])
+            return self._new(f"call double @llvm.fmuladd.f64({given})")
+        product = self._new(f"fmul double {a}, {b}")
+        terms = (c, product) if operation == L.SUBTRACT_PRODUCT else (product, c)
+        sign = "fadd" if operation == L.MULTIPLY_ADD else "fsub"
+        return self._new(f"{sign} double {terms[0]}, {terms[1]}")
 
     def _unary(self, operation: int, c: int, a: int, b: int) -> str:
         x = self._value(a)

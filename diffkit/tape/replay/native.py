@@ -93,25 +93,23 @@ class NativeProgram:
         inputs: the number of slots after them, which hold the point.
         slots: the number of all slots.
         outputs: the slot of each result.
+
+    Attributes:
+        address, checked: ``checked(address, point, results)`` runs it, and is false where
+            ``finite`` gives None; both vectors must be of doubles and of the right lengths.
+        results: the number of results.
+        instructions, slots: how many.
     """
 
     __slots__ = (
-        "_address",
-        "_checked",
-        "_cold",
-        "_entry",
-        "_head",
-        "_kept",
-        "_results",
-        "_shape",
-        "instructions",
-        "slots",
-    )
+        "_cold", "_entry", "_head", "_kept", "_shape", "address", "checked", "instructions",
+        "results", "slots",
+    )  # fmt: skip
 
     def __init__(
         self, code: Any, functions: Any, constants: Any, inputs: int, slots: int, outputs: Any
     ) -> None:
-        self._shape, self._results = (inputs,), len(outputs)
+        self._shape, self.results = (inputs,), len(outputs)
         self.instructions, self.slots = len(code) - 1, slots
         arrays: tuple[Any, ...] = (
             np.ascontiguousarray(code, np.int32),
@@ -123,10 +121,10 @@ class NativeProgram:
         head = [*at[:3], len(constants), inputs, slots, at[3], len(outputs), 0]
         self._head = np.array(head, np.int64)
         self._kept = arrays  # addresses alone keep nothing alive
-        self._address = self._head.ctypes.data
+        self.address = self._head.ctypes.data
         self._cold = _calls_before_machine_code(self.instructions)
         self._entry = _loops().entry(_loops().run_once)
-        self._checked = _loops().entry(_loops().run_checked)
+        self.checked = _loops().entry(_loops().run_checked)
 
     def __call__(self, flat: Any) -> Any:
         """The elements of all outputs at a point, or None where a guard decides otherwise.
@@ -139,8 +137,8 @@ class NativeProgram:
         """
         if flat.dtype is not FLOAT64 or flat.shape != self._shape:
             flat = self._vector(flat)
-        results = _empty(self._results)
-        return results if self._entry(self._address, flat, results) else None
+        results = _empty(self.results)
+        return results if self._entry(self.address, flat, results) else None
 
     def finite(self, flat: Any) -> Any:
         """As a call, but None as well where the point or a result is not finite."""
@@ -149,24 +147,27 @@ class NativeProgram:
         self._cold -= 1
         if not self._cold:
             self.heat()
-        results = _empty(self._results)
-        return results if self._checked(self._address, flat, results) else None
+        results = _empty(self.results)
+        return results if self.checked(self.address, flat, results) else None
 
     @property
     def hot(self) -> bool:
         """Whether it runs as machine code."""
         return bool(self._head[_loops().MACHINE_CODE])
 
-    def heat(self) -> None:
+    def heat(self, contracted: bool = False) -> None:
         """Make machine code of the program, for all calls to come.
 
         That takes as long as many calls take; where there are many, they come to it by themselves.
+
+        Args:
+            contracted: see ``MachineCode``; otherwise the results keep their bits.
         """
         from .machine import MachineCode
 
         code, functions, constants, outputs = self._kept[:4]
         try:
-            machine_code = MachineCode(code, functions, constants, outputs)
+            machine_code = MachineCode(code, functions, constants, outputs, contracted)
         except RuntimeError:  # an LLVM that reads another language; the loop goes on
             return
         self._kept = (*self._kept[:4], machine_code)
@@ -192,12 +193,12 @@ class NativeProgram:
         if points.ndim != 2 or points.shape[1:] != self._shape:
             raise ShapeError(f"points are (m, {self._shape[0]}), not {points.shape}")
         m = len(points)
-        results, taken = np.zeros((m, self._results)), np.zeros(m, bool)
+        results, taken = np.zeros((m, self.results)), np.zeros(m, bool)
         run = _loops().entry(_loops().run_many)
 
         def part(first: int) -> None:
             rows = slice(first, first + size)
-            run(self._address, points[rows], results[rows], taken[rows])
+            run(self.address, points[rows], results[rows], taken[rows])
 
         size = max(CHUNK, -(-m // (4 * cores())))
         if m <= size or cores() == 1:

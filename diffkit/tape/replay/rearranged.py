@@ -20,13 +20,15 @@ from ..recording import GUARD
 from .scalars import ScalarProgram, ScalarStep
 
 PARTS, FEWEST = 4, 12  # partial sums, and the terms from which a sum has them
-_ADD, _SQUARE = arithmetic.add, RULES[np.square]
+SAVING = 2  # quotients by one number from which its reciprocal is taken
+_ADD, _SQUARE, _RECIPROCAL = arithmetic.add, RULES[np.square], RULES[np.reciprocal]
 _SYMMETRIC = {arithmetic.add, arithmetic.multiply}
 
 
 def rearranged(scalars: ScalarProgram) -> ScalarProgram:
     """The same function, computed faster."""
-    return _with_partial_sums(_used(_simplified(_with_products(scalars))))
+    simple = _simplified(_with_products(scalars))
+    return _with_partial_sums(_with_reciprocals(_used(simple)))
 
 
 def _with_products(scalars: ScalarProgram) -> ScalarProgram:
@@ -45,8 +47,10 @@ def _simplified(scalars: ScalarProgram) -> ScalarProgram:
     ones = {k for k, value in scalars.constants.items() if value == 1 and type(value) is not bool}
     same: dict[int, int] = {}
     known: dict[Any, int] = {}
+    negated: dict[int, int] = {}  # by the slot of -x, that of x
     steps = []
     for step in scalars.steps:
+        step = _without_signs(step, negated, same)
         operands = tuple([same.get(k, k) for k in step.operands])
         if step.rule is GUARD:
             steps.append(step._replace(operands=operands))
@@ -58,6 +62,8 @@ def _simplified(scalars: ScalarProgram) -> ScalarProgram:
             kept = known.setdefault((step.rule, *order), step.slot)
         if kept == step.slot:
             steps.append(step._replace(operands=operands))
+            if step.rule is arithmetic.negative:
+                negated[step.slot] = operands[0]
         else:
             same[step.slot] = kept
     outputs = [
@@ -65,6 +71,22 @@ def _simplified(scalars: ScalarProgram) -> ScalarProgram:
         for table in scalars.outputs
     ]
     return replace(scalars, steps=tuple(steps), outputs=tuple(outputs))
+
+
+def _without_signs(step: ScalarStep, negated: dict[int, int], same: dict[int, int]) -> ScalarStep:
+    """a + (-b) is a - b, and so on, to the last bit."""
+    if step.rule not in (_ADD, arithmetic.subtract, arithmetic.multiply, arithmetic.divide):
+        return step
+    a, b = [same.get(k, k) for k in step.operands]
+    if step.rule in (arithmetic.multiply, arithmetic.divide):
+        both = a in negated and b in negated
+        return step._replace(operands=(negated[a], negated[b])) if both else step
+    if b in negated:
+        rule = arithmetic.subtract if step.rule is _ADD else _ADD
+        return step._replace(rule=rule, operands=(a, negated[b]))
+    if step.rule is _ADD and a in negated:
+        return step._replace(rule=arithmetic.subtract, operands=(b, negated[a]))
+    return step
 
 
 def _operand_that_stays(
@@ -80,6 +102,26 @@ def _operand_that_stays(
     if rule is arithmetic.multiply and operands[0] in ones:
         return operands[1]
     return None
+
+
+def _with_reciprocals(scalars: ScalarProgram) -> ScalarProgram:
+    """Quotients by one and the same number as products with its reciprocal."""
+    uses: dict[int, int] = {}
+    for step in scalars.steps:
+        if step.rule is arithmetic.divide:
+            uses[step.operands[1]] = uses.get(step.operands[1], 0) + 1
+    reciprocals: dict[int, int] = {}
+    steps, slots = [], scalars.slots
+    for step in scalars.steps:
+        if step.rule is not arithmetic.divide or uses[step.operands[1]] < SAVING:
+            steps.append(step)
+            continue
+        a, b = step.operands
+        if b not in reciprocals:
+            reciprocals[b], slots = slots, slots + 1
+            steps.append(ScalarStep(_RECIPROCAL, (b,), reciprocals[b], step.value))
+        steps.append(ScalarStep(arithmetic.multiply, (a, reciprocals[b]), step.slot, step.value))
+    return replace(scalars, steps=tuple(steps), slots=slots)
 
 
 def _used(scalars: ScalarProgram) -> ScalarProgram:

@@ -27,7 +27,7 @@ def watch(program: Program) -> Callable[[], bool] | None:
     arrays = [array for array, _ in program.noted if array.size]
     if not available() or any(a.size > LONGEST for a in arrays):
         return program.unchanged
-    pieces = [piece for array in arrays for piece in _pieces(array)]
+    pieces = _merged([piece for array in arrays for piece in _pieces(array)])
     if len(pieces) > PIECES:
         return program.unchanged
     from . import loops
@@ -51,3 +51,15 @@ def _pieces(array: Any) -> list[tuple[int, int]]:
     first, last = at[[0, *(ends + 1)]], at[[*ends, -1]] + array.itemsize
     begin = array.ctypes.data + first
     return list(zip(begin.tolist(), (last - first).tolist(), strict=True))
+
+
+def _merged(pieces: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same memory in fewer pieces: the columns of a table lie between each other."""
+    found: list[tuple[int, int]] = []
+    for at, n in sorted(pieces):
+        if found and at <= sum(found[-1]):
+            first, before = found[-1]
+            found[-1] = first, max(before, at + n - first)
+        else:
+            found.append((at, n))
+    return found

@@ -115,6 +115,24 @@ def test_a_square_is_a_product_and_nothing_is_done_twice_or_for_nothing() -> Non
     assert sorted(rules_of(made)) == ["add", "multiply", "multiply", "square"]
 
 
+def test_quotients_by_one_number_are_products_with_its_reciprocal() -> None:
+    f = lambda x, y: [x / y + (x + 1.0) / y, 1.0 / x]  # noqa: E731
+    made = rearranged(numbers(f, 1.5, 2.5))
+    assert sorted(rules_of(made)) == ["add", "add", "divide", "multiply", "multiply", "reciprocal"]
+    run = native.compile(made)
+    assert run is not None
+    np.testing.assert_allclose(run(np.array([1.5, 2.5])), f(1.5, 2.5), rtol=4e-16)
+
+
+def test_signs_are_part_of_sums() -> None:
+    f = lambda x, y: [(-x) + y, x - (-y), (-x) * (-y), -x - y]  # noqa: E731
+    made = rearranged(numbers(f, 1.5, 2.5))
+    assert sorted(rules_of(made)) == ["add", "multiply", "negative", "subtract", "subtract"]
+    run = native.compile(made)
+    assert run is not None
+    np.testing.assert_array_equal(run(np.array([1.5, 2.5])), f(1.5, 2.5))
+
+
 @pytest.mark.parametrize("terms", [FEWEST, FEWEST + 1, FEWEST + 2, FEWEST + 3, 40])
 def test_a_long_sum_has_four_parts(terms: int) -> None:
     x = np.random.default_rng(terms).normal(size=terms + 1)
