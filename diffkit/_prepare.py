@@ -46,13 +46,15 @@ class Plan:
     are computed several at a time, with an error below 0.8 units in the last place, as that of the
     C library nearly is; results may then differ from those of the operator by a few such units.
     And ``"machine"``, which has to be asked for, takes sums in another order, squares as products,
-    quotients by one number as products with its reciprocal, and rounds a product and a sum at once.
+    quotients by one number as products with its reciprocal, rounds a product and a sum at once, and
+    computes exponentials and the like of arrays eight at a time, with errors of a few such units.
 
     Attributes:
         name: ``"source"``, generated Python on floats; ``"native"``, a compiled loop over the
             operations, of which machine code is made after many calls; ``"machine"``, machine code
-            at once, of small arrays too, which are taken apart into numbers: it takes a tenth of
-            a second and more to make, and is the fastest where calls are many and arrays small;
+            at once, of arrays too: small ones are taken apart into numbers, and of others many
+            operations are done in one pass. It takes a tenth of a second and more to make, and is
+            the fastest where calls are many;
             ``"arrays"``, NumPy into buffers that are used again; or ``"eager"``, the backend
             called anew each time.
         operations: the operations of a replay; 0 for "eager".
@@ -413,6 +415,8 @@ def _planned(
     if name == "source":
         assert scalars is not None
         run = from_source(scalars, signature, results, unchanged)
+    elif type(native) is ArrayProgram:
+        run, native = from_arrays(native, signature, results, unchanged), None
     elif name in ("native", "machine"):
         run = from_native(native, signature, results, unchanged)
     else:
@@ -425,7 +429,8 @@ def _planned(
 def _machine_code(
     made: Program, scalars: ScalarProgram | None
 ) -> tuple[ScalarProgram | None, Any, str]:
-    """The program on numbers that is made machine code, and what it has become."""
+    """The program on numbers that is made machine code, and what it has become; or none, and a
+    program on arrays."""
     from .tape.replay import native
     from .tape.replay.apart import taken_apart
     from .tape.replay.rearranged import rearranged
@@ -435,7 +440,10 @@ def _machine_code(
         scalars = taken_apart(made)
         reason += "; its arrays are taken apart into numbers"
     if scalars is None:
-        raise _CannotReplay("it operates on whole arrays")
+        arrays = ArrayProgram(made)
+        if not arrays.heat():
+            raise _CannotReplay("it operates on whole arrays")
+        return None, arrays, "it was asked for; many operations on its arrays are one pass"
     scalars = rearranged(scalars)
     compiled = native.compile(scalars)
     if compiled is None:

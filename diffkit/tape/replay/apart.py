@@ -53,7 +53,7 @@ def taken_apart(program: Program) -> ScalarProgram | None:
     with numbers."""
     try:
         made = _Apart(program).result()
-    except NotScalar:
+    except (NotScalar, SystemError):  # NumPy goes on after an error within a product of objects
         return None
     return made if _cost_of_numbers(made) < _cost_of_arrays(program) else None
 

@@ -194,7 +194,7 @@ class Coder:
     def _elements(
         self, kind: int, address: int, data: int, to: tuple[int, ...], places: Sequence[Place]
     ) -> Code:
-        axes = _joined_axes(to, [strides for _, strides, _ in places])
+        axes = joined_axes(to, [strides for _, strides, _ in places])
         if 0 in to:
             return []
         if len(axes) > self.L.AXES or len(places) > self.L.ARRAYS:
@@ -380,7 +380,7 @@ class Coder:
         return [self.L.FINITE, 4, self._array(array, array.shape)[0], array.size]
 
 
-def _joined_axes(to: tuple[int, ...], strides: Sequence[tuple[int, ...]]) -> list[Any]:
+def joined_axes(to: tuple[int, ...], strides: Sequence[tuple[int, ...]]) -> list[Any]:
     """The axes with a stride for each array; those that can be run through as one are one."""
     axes: list[Any] = []
     for axis, length in enumerate(to):

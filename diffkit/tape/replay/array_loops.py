@@ -16,8 +16,10 @@ import numpy as np
 from numba import types
 
 from .loops import _call, _compiled, _doubles, _longs, _pointer
+from .loops import _run as _call_machine_code
 
 END, LOOP, SELECT, CONVERT, MATMUL, FILL, COUNT, GUARD, NUMBER_GUARD, FINITE = range(10)
+KERNEL = 10
 HEAD = 7  # integers of an operation on elements before its strides
 AXES = 32  # NumPy has up to 64 axes, few of which are left when those that can be are joined
 ARRAYS = 8  # that an operation may have
@@ -136,6 +138,8 @@ def _run(code):
         elif kind == FINITE:  # the address, the number of elements
             if not _all_finite(code[k + 2], code[k + 3]):
                 break
+        elif kind == KERNEL:  # its address, that of its table
+            _call_machine_code(code[k + 2], code[k + 3])
         else:
             break
         k += code[k + 1]

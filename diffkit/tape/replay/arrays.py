@@ -19,6 +19,9 @@ import numpy as np
 from ...rules import RULES, Primitive, shape
 from ..recording import CONSTANT, GUARD, INPUT, OUTPUT, plain
 from .array_code import SHORT_AXIS, SPREAD, Coder, NotInstruction, coder
+from .fusing import Pass, fused
+from .native import available
+from .passes import BoundKernel, Differs
 from .program import MissedBranch, Node, Program
 from .runs import Run, find_runs, scheduled
 from .stretches import PythonCall, Step, stretches
@@ -33,6 +36,7 @@ _VIEWS: set[Primitive] = {
 
 
 copyto = np.copyto  # looked up once, not at each call
+AGREEMENT = 1e-8  # of results whose sums are taken in another order, relative to the largest
 SPARSE = 16  # times its elements that the memory of an input may take
 
 
@@ -49,8 +53,38 @@ class ArrayProgram:
 
     def __init__(self, program: Program) -> None:
         self.program = scheduled(program)
+        self._made: tuple[Any, ...] = (self.program,)  # what buffers are made of
         self._idle = [_Buffers(self.program)]
         self.checks = self._idle[0].checks
+
+    def heat(self, exact: bool = False) -> bool:
+        """Do many operations in one pass, by machine code, in all calls to come.
+
+        That takes tens of milliseconds to compile for each pass.
+
+        Args:
+            exact: whether results keep the bits of the recorded operations. If not, sums are taken
+                in another order, and functions may differ by units in the last place.
+
+        Returns:
+            Whether it does so now.
+        """
+        if not available():
+            return False
+        from .kernels import EXACT, INEXACT
+
+        program, passes = fused(self.program, EXACT if exact else EXACT | INEXACT, not exact)
+        try:
+            buffers = _Buffers(program, passes, exact)
+            buffers.require_agreement()
+        except (RuntimeError, Differs, MissedBranch):  # LLVM reads another language, for one
+            return False
+        places = _checked(self.program, self.checks)
+        if not passes or not places <= _checked(program, buffers.checks):
+            return False
+        self.program, self.checks = program, buffers.checks
+        self._made, self._idle = (program, passes, exact), [buffers]
+        return True
 
     def __call__(self, inputs: Sequence[Any]) -> list[Any]:
         """The results at a point; arrays are the caller's own.
@@ -62,14 +96,15 @@ class ArrayProgram:
             MissedBranch: the recording does not hold there, or an array of ``checks`` is not
                 finite.
         """
+        made, idle = self._made, self._idle
         try:
-            buffers = self._idle.pop()
+            buffers = idle.pop()
         except IndexError:  # another thread is at it
-            buffers = _Buffers(self.program)
+            buffers = _Buffers(*made)
         try:
             return buffers.run(inputs)
         finally:
-            self._idle.append(buffers)
+            idle.append(buffers)
 
 
 class _Buffers:
@@ -79,8 +114,12 @@ class _Buffers:
     for a number where it chooses the dtype of a result.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(
+        self, program: Program, passes: dict[int, Pass] | None = None, exact: bool = True
+    ) -> None:
         self.nodes = program.nodes
+        self.passes = passes or {}
+        self.exact = exact
         self.program = program
         self.cells: list[Any] = [None] * len(program.nodes)
         self.arrays: dict[int, Any] = {}  # arrays that stay where they are
@@ -89,8 +128,8 @@ class _Buffers:
         self.owners: list[int] = []  # the node of each call
         self.checks: set[int] = set()
         self.pool: dict[tuple[int, Any], list[Any]] = {}
-        self.runs = find_runs(program)
-        self.last = _last_uses(program, self.runs)
+        self.runs = {} if self.passes else find_runs(program)
+        self.last = _last_uses(program, {**self.runs, **self.passes})
         self.dying: dict[int, list[int]] = {}
         for k, at in self.last.items():
             self.dying.setdefault(at, []).append(k)
@@ -118,6 +157,22 @@ class _Buffers:
                     results[n] = y.copy()
         return results
 
+    def require_agreement(self) -> None:
+        """Compare the results at the recorded point with those that were recorded.
+
+        Raises:
+            Differs: they are not the same, up to rounding.
+            MissedBranch: they are not finite, or the branches are others.
+        """
+        found = self.run([node.value for node in self.nodes[: self.program.inputs]])
+        recorded = [self.nodes[k].value for k in self.program.outputs]
+        scale = max([float(np.max(np.abs(v), initial=0.0)) for v in recorded], default=0.0)
+        if not all(
+            np.allclose(a, b, AGREEMENT, AGREEMENT * scale, equal_nan=True)
+            for a, b in zip(found, recorded, strict=True)
+        ):
+            raise Differs
+
     def _result(self, k: int) -> Any:
         if k in self.arrays:
             return self.arrays[k].copy()
@@ -129,10 +184,14 @@ class _Buffers:
         writing = coder(self.nodes, self.arrays)
         if writing is None:
             return [*self.calls]
+        kernels = {
+            each.nodes[-1]: BoundKernel(each, self.nodes, writing, self.exact)
+            for each in dict.fromkeys(self.passes.values())
+        }
         return stretches(
             self.nodes, writing, self.owners, self.calls, self.cells, self.program.outputs,
             frozenset(self.runs), self._checks(writing, range(self.program.inputs)),
-            self._checks(writing, self.program.outputs),
+            self._checks(writing, self.program.outputs), kernels,
         )  # fmt: skip
 
     def _checks(self, writing: Coder, places: Sequence[int]) -> list[int]:
@@ -152,6 +211,8 @@ class _Buffers:
         if run is not None:
             if run.nodes[-1] == k:
                 self._bind_run(run)
+        elif k in self.passes:
+            self._bind_pass(k, self.passes[k])
         elif node.rule is INPUT:
             if type(node.value) is np.ndarray and k not in self.streamed:
                 self.arrays[k] = _room_for(node.value)
@@ -239,6 +300,14 @@ class _Buffers:
         fresh = [k for k in run.results if k in run.returned]
         self._call(partial(_run_into, self.cells, fresh, call), [*streamed, *run.numbers], -1)
 
+    def _bind_pass(self, k: int, each: Pass) -> None:
+        """Memory for what it writes, which is none that it reads."""
+        if each.nodes[-1] == k:
+            for n in each.results:
+                if type(self.nodes[n].value) is np.ndarray:
+                    self._allocate(n)
+            self.calls.append(PythonCall(None, [], (), -1))  # its kernel stands for it
+
     # Memory
 
     def _allocate(self, k: int) -> Any:
@@ -300,7 +369,13 @@ def _laid_out(flat: Any, like: Any) -> Any:
     return flat.reshape([like.shape[axis] for axis in order]).transpose(back)
 
 
-def _last_uses(program: Program, runs: dict[int, Run]) -> dict[int, int]:
+def _checked(program: Program, checks: set[int]) -> set[int]:
+    """The places, among inputs and results, of what a call itself sees to be finite."""
+    places = [*range(program.inputs), *program.outputs]
+    return {at for at, k in enumerate(places) if k in checks}
+
+
+def _last_uses(program: Program, runs: dict[int, Any]) -> dict[int, int]:
     """For each node the last one that reads it; a result is read at the end."""
     last = {}
     for k, node in enumerate(program.nodes):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from ..recording import CONSTANT, GUARD, INPUT
 from .array_code import Code, Coder, NotInstruction
 from .inner_loops import same_bits
+from .passes import BoundKernel
 from .program import MissedBranch, Node
 
 Step = Callable[[list[Any]], None]
@@ -69,6 +70,7 @@ class _Stretch:
 def stretches(
     nodes: Sequence[Node], coder: Coder, owners: Sequence[int], calls: Sequence[PythonCall],
     cells: Sequence[Any], outputs: Sequence[int], runs: Set[int], before: Code, after: Code,
+    kernels: Mapping[int, BoundKernel],
 ) -> list[Step]:  # fmt: skip
     """The steps of a replay, as few of them from Python as can be.
 
@@ -81,8 +83,10 @@ def stretches(
         outputs: the nodes of the results.
         runs: the nodes that are computed block by block, and stay calls.
         before, after: instructions to begin and to end with.
+        kernels: by the last node of each pass, what computes it.
     """
-    written = _written(nodes, coder, owners, calls, cells, runs)
+    written = _written(nodes, coder, owners, calls, cells, runs, kernels)
+    within = {n for kernel in kernels.values() for n in kernel.nodes}
     by_python = [n for k, call in zip(owners, calls, strict=True) if k not in written
                  for _, n in call.dynamic]  # fmt: skip
     wanted = {*by_python, *outputs}
@@ -94,9 +98,12 @@ def stretches(
             parts[-1].append(k)
 
     def stretch(here: list[int], *more: Code) -> Step:
-        needed = dict.fromkeys(n for k in here for n in _numbers_of(nodes, k))
-        given = [n for n in needed if n not in written and coder.is_number(n)]
-        numbers = [k for k in here if coder.is_number(k) and nodes[k].rule is not GUARD]
+        needed = dict.fromkeys(
+            n for k in here for n in (kernels[k].numbers if k in kernels else _numbers_of(nodes, k))
+        )
+        here_made = [n for k in here for n in (kernels[k].nodes if k in kernels else (k,))]
+        given = [n for n in needed if n not in written and n not in within and coder.is_number(n)]
+        numbers = [k for k in here_made if coder.is_number(k) and nodes[k].rule is not GUARD]
         first, last = more
         code = [*first, *[word for k in here for word in written[k]], *last]
         return _Stretch(coder, code, given, [k for k in numbers if k in wanted])
@@ -120,7 +127,7 @@ def _numbers_of(nodes: Sequence[Node], k: int) -> list[int]:
 
 def _written(
     nodes: Sequence[Node], coder: Coder, owners: Sequence[int], calls: Sequence[PythonCall],
-    cells: Sequence[Any], runs: Set[int],
+    cells: Sequence[Any], runs: Set[int], kernels: Mapping[int, BoundKernel],
 ) -> dict[int, Code]:  # fmt: skip
     """The instructions for each node for which they give the recorded value, bit by bit."""
     found: dict[int, Code] = {}
@@ -133,6 +140,10 @@ def _written(
                 trial[k] = node.value
     with np.errstate(all="ignore"):
         for k, call in zip(owners, calls, strict=True):
+            if k in kernels:
+                found[k] = kernels[k].code
+                _computed(nodes, coder, kernels[k], trial)
+                continue
             code = None if k in runs else _tried(nodes, coder, k, trial)
             if code is None:
                 found.pop(k, None)
@@ -142,6 +153,24 @@ def _written(
             if coder.is_number(k) and nodes[k].rule is not GUARD:
                 trial[k] = nodes[k].value
     return found
+
+
+def _computed(nodes: Sequence[Node], coder: Coder, kernel: BoundKernel, trial: list[Any]) -> None:
+    """Compute a pass where its operands are those that were recorded.
+
+    Raises:
+        Differs: it gives something else.
+    """
+    given = [n for n in kernel.numbers if coder.is_number(n)]
+    _Stretch(coder, kernel.code, given, ())(trial)
+    for k in kernel.results:
+        there = coder.arrays[k] if k in coder.arrays else coder.value_at(k)
+        kernel.require_agreement(there, nodes[k].value)
+        if k in coder.arrays:  # to the last bit, for what is tried next
+            np.copyto(coder.arrays[k], nodes[k].value)
+        else:
+            trial[k] = nodes[k].value
+            coder.put(k, nodes[k].value)
 
 
 def _tried(nodes: Sequence[Node], coder: Coder, k: int, cells: list[Any]) -> Code | None:
@@ -158,6 +187,6 @@ def _tried(nodes: Sequence[Node], coder: Coder, k: int, cells: list[Any]) -> Cod
     if same_bits(there, node.value):
         return code
     for n in node.operands:  # one of them may have been written over
-        if n in coder.arrays and nodes[n].rule is not CONSTANT:
+        if n in coder.arrays and coder.arrays[n].flags.writeable and nodes[n].rule is not CONSTANT:
             np.copyto(coder.arrays[n], nodes[n].value)
     return None
