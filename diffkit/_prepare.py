@@ -434,14 +434,16 @@ def _machine_code(
     from .tape.replay import native
     from .tape.replay.apart import taken_apart
     from .tape.replay.rearranged import rearranged
+    from .tape.replay.rows import by_rows
 
     reason = "it was asked for"
     if scalars is None:
         scalars = taken_apart(made)
         reason += "; its arrays are taken apart into numbers"
     if scalars is None:
-        arrays = ArrayProgram(made)
-        if not arrays.heat():
+        by_row = by_rows(made)
+        arrays = ArrayProgram(by_row)
+        if not arrays.heat() and by_row is made:
             raise _CannotReplay("it operates on whole arrays")
         return None, arrays, "it was asked for; many operations on its arrays are one pass"
     scalars = rearranged(scalars)

@@ -52,7 +52,7 @@ def taken_apart(program: Program) -> ScalarProgram | None:
     """The program on numbers, or None where operations on arrays are faster or cannot be written
     with numbers."""
     try:
-        made = _Apart(program).result()
+        made = Apart(program).result()
     except (NotScalar, SystemError):  # NumPy goes on after an error within a product of objects
         return None
     return made if _cost_of_numbers(made) < _cost_of_arrays(program) else None
@@ -82,7 +82,7 @@ class _Number:
 
     __slots__ = ("slot", "tables", "value")
 
-    def __init__(self, tables: _Apart, slot: int, value: Any) -> None:
+    def __init__(self, tables: Apart, slot: int, value: Any) -> None:
         self.tables, self.slot, self.value = tables, slot, value
 
     def __add__(self, other: Any) -> Any:
@@ -108,8 +108,17 @@ class _Number:
         return self
 
 
-class _Apart(Tables):
-    """Tables of whole arrays, too."""
+class Apart(Tables):
+    """Tables of whole arrays, too.
+
+    Attributes:
+        most: operations on numbers.
+    """
+
+    def __init__(self, program: Program, most: int = MOST) -> None:
+        """Raises NotScalar where the program cannot be taken apart, or has more operations."""
+        self.most = most
+        super().__init__(program)
 
     def _whole(self, node: Node) -> Any:
         rule = node.rule
@@ -131,7 +140,7 @@ class _Apart(Tables):
 
     def step(self, rule: Primitive, *operands: Any) -> _Number:
         """One operation on numbers, and its result."""
-        if len(self.steps) > MOST:
+        if len(self.steps) > self.most:
             raise NotScalar
         given = [x if isinstance(x, _Number) else self._number(float(x)) for x in operands]
         value = plain(rule.fn(*[x.value for x in given]))
@@ -169,7 +178,7 @@ class _Apart(Tables):
             if ufunc is not None:
                 rule, operands = RULES[ufunc], operands[:1]
         count = node.value.size
-        if len(self.steps) + count > MOST:
+        if len(self.steps) + count > self.most:
             raise NotScalar
         tables = [np.broadcast_to(self._slots(k), node.shape).ravel().tolist() for k in operands]
         first, self.slots = self.slots, self.slots + count

@@ -1,8 +1,9 @@
-"""Elementary functions of eight doubles at a time, in LLVM's assembly, without a branch.
+"""Elementary functions of eight doubles at a time, in LLVM's assembly.
 
 exp and expm1 reduce their argument by multiples of log(2) in two parts (Cody & Waite 1980, chapter
 6) and sum Taylor's series; the logarithm is that of fdlibm (Sun Microsystems 1993,
-``__ieee754_log``). Their errors are below one unit in the last place, those of tanh below 2.5, and
+``__ieee754_log``); sines and cosines are those of ``sines``, with the C library where these are
+not to be trusted. Their errors are below one unit in the last place, those of tanh below 2.5, and
 of the squared hyperbolic secant below 3.5 (``tests/tape/replay/test_kernels.py`` measures them).
 """
 
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ...rules.elementary import sech_squared
-from .machine import _double
+from .machine import _double, _library
 
 WIDTH = 8
 V, INTEGERS, B = f"<{WIDTH} x double>", f"<{WIDTH} x i64>", f"<{WIDTH} x i1>"
@@ -25,6 +26,7 @@ DECLARATIONS = f"""
 declare {V} @llvm.sqrt.{_S}({V})
 declare {V} @llvm.fabs.{_S}({V})
 declare {V} @llvm.copysign.{_S}({V}, {V})
+declare i1 @llvm.vector.reduce.or.v{WIDTH}i1({B})
 declare {V} @llvm.fma.{_S}({V}, {V}, {V})
 declare {V} @llvm.masked.load.{_S}.p0(ptr, i32, {B}, {V})
 declare void @llvm.masked.store.{_S}.p0({V}, ptr, i32, {B})
@@ -44,6 +46,18 @@ _LOG = (
     6.666666666666735130e-01,
 )  # fmt: skip
 _ROOT_HALF = 0x3FE6A09E667F3BCD  # the bits of sqrt(1/2)
+_HALF_PI = 1.57079632673412561417e00, 6.07710050630396597660e-11, 2.02226624879595063154e-21
+_SIN = (
+    1.58969099521155010221e-10, -2.50507602534068634195e-08, 2.75573137070700676789e-06,
+    -1.98412698298579493134e-04, 8.33333333332248946124e-03, -1.66666666666666324348e-01,
+)  # fmt: skip
+_COS = (
+    -1.13596475577881948265e-11, 2.08757232129817482790e-09, -2.75573143513906633035e-07,
+    2.48015872894767294178e-05, -1.38888888888741095749e-03, 4.16666666666666019037e-02,
+)  # fmt: skip
+FARTHEST = 2.0**20
+NEAREST = 2.0**-30  # to a multiple of pi/2
+TINY = 2.0**-27  # below it, a double is its own sine
 _DEGREE = 13  # of the series of exp, on |r| <= log(2) / 2
 
 
@@ -61,6 +75,7 @@ class Builder:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.names = 0
+        self.block = "entry"  # which the next line is in
 
     def new(self, expression: str) -> str:
         self.names += 1
@@ -192,7 +207,91 @@ def log(b: Builder, x: str) -> str:
     return b.select(b.new(f"fcmp uno {V} {x}, {x}"), x, y)
 
 
+def sin(b: Builder, x: str) -> str:
+    return _turned(b, x, cosine=False)
+
+
+def cos(b: Builder, x: str) -> str:
+    return _turned(b, x, cosine=True)
+
+
+def _turned(b: Builder, x: str, cosine: bool) -> str:
+    """Sine or cosine; far from zero and close to a multiple of pi/2 that of the C library."""
+    shifted = b.fma(x, splat(2 / np.pi), splat(_ROUND))
+    n = b.subtract(shifted, splat(_ROUND))
+    quadrant = b.bits(shifted)
+    if cosine:
+        quadrant = b.integer("add", quadrant, 1)
+    high, low = _quarter(b, x, n)
+    z = b.multiply(high, high)
+    odd = b.new(f"trunc {INTEGERS} {quadrant} to {B}")
+    y = b.select(odd, _cosine(b, high, low, z), _sine(b, high, low, z))
+    sign = b.integer("shl", b.integer("and", quadrant, 2), 62)
+    y = b.from_bits(b.new(f"xor {INTEGERS} {b.bits(y)}, {sign}"))
+    size = b.magnitude(x)
+    if not cosine:
+        y = b.select(b.compare("olt", size, TINY), x, y)
+    far = b.compare("uge", size, FARTHEST)
+    near = b.compare("olt", b.magnitude(high), NEAREST)
+    near = b.new(f"and {B} {near}, {b.compare('ogt', size, 0.5)}")
+    return _or_library(b, "cos" if cosine else "sin", x, y, b.new(f"or {B} {far}, {near}"))
+
+
+def _quarter(b: Builder, x: str, n: str) -> tuple[str, str]:
+    """x less n times pi/2, and what rounding takes off that; the first product is exact."""
+    first, second, third = [splat(part) for part in _HALF_PI]
+    part = b.subtract(x, b.multiply(n, first))
+    product = b.multiply(n, second)
+    rest = b.subtract(part, product)
+    error = b.subtract(b.subtract(part, rest), product)
+    small = b.subtract(b.multiply(n, third), error)
+    high = b.subtract(rest, small)
+    return high, b.subtract(b.subtract(rest, high), small)
+
+
+def _sine(b: Builder, x: str, low: str, z: str) -> str:
+    cube = b.multiply(z, x)
+    r = _polynomial(b, _SIN[:-1], z)
+    bent = b.subtract(b.multiply(splat(0.5), low), b.multiply(cube, r))
+    inner = b.subtract(b.multiply(z, bent), low)
+    return b.subtract(x, b.subtract(inner, b.multiply(cube, splat(_SIN[-1]))))
+
+
+def _cosine(b: Builder, x: str, low: str, z: str) -> str:
+    r = b.multiply(z, _polynomial(b, _COS, z))
+    half = b.multiply(splat(0.5), z)
+    w = b.subtract(splat(1.0), half)
+    lost = b.subtract(b.subtract(splat(1.0), w), half)
+    rest = b.subtract(b.multiply(z, r), b.multiply(x, low))
+    return b.add(w, b.add(lost, rest))
+
+
+def _polynomial(b: Builder, coefficients: Any, z: str) -> str:
+    y = splat(coefficients[0])
+    for c in coefficients[1:]:
+        y = b.fma(y, z, splat(c))
+    return y
+
+
+def _or_library(b: Builder, name: str, x: str, y: str, hard: str) -> str:
+    """y; where an argument is hard, what the C library gives for all of them."""
+    some = b.new(f"call i1 @llvm.vector.reduce.or.v{WIDTH}i1({B} {hard})")
+    b.names += 1
+    before, there, after = b.block, f"hard{b.names}", f"easy{b.names}"
+    b.lines += [f"  br i1 {some}, label %{there}, label %{after}", f"{there}:"]
+    function, found = b.new(f"inttoptr i64 {_library(name)} to ptr"), y
+    for k in range(WIDTH):
+        one = b.new(f"extractelement {V} {x}, i32 {k}")
+        of_one = b.new(f"call double {function}(double {one})")
+        found = b.new(f"insertelement {V} {found}, double {of_one}, i32 {k}")
+    b.lines += [f"  br label %{after}", f"{after}:"]
+    b.block = after
+    return b.new(f"phi {V} [ {y}, %{before} ], [ {found}, %{there} ]")
+
+
 FUNCTIONS: dict[Any, Any] = {
+    np.sin: sin,
+    np.cos: cos,
     np.exp: exp,
     np.log: log,
     np.tanh: tanh,

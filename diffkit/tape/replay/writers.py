@@ -10,6 +10,7 @@ import numpy as np
 
 from ...rules import Primitive, arithmetic, elementary, selection, shape
 from ..recording import CONSTANT
+from .gathering import adder, gatherer
 from .program import Node
 from .reductions import reduction_into
 
@@ -39,13 +40,25 @@ def writer(rule: Primitive, node: Node, nodes: Sequence[Node]) -> Callable[..., 
         return elementary.sech_squared_into
     if rule is selection.where:
         return _where_into
-    if rule is shape.scatter and not any(
-        nodes[n].rule is not CONSTANT or shape.names_twice(nodes[n].value)
-        for n in node.operands[2:]
-    ):
-        index = tuple([nodes[n].value for n in node.operands[2:]])
-        return partial(_scatter_into, index)
+    if rule is shape.scatter:
+        return _scatterer(node, nodes)
+    if rule is shape.getitem and len(node.operands) == 2:
+        table, index = [nodes[n] for n in node.operands]
+        fixed = index.rule is CONSTANT
+        return gatherer(index.value, table.value, node.value) if fixed else None
     return None
+
+
+def _scatterer(node: Node, nodes: Sequence[Node]) -> Callable[..., Any] | None:
+    index = [nodes[n] for n in node.operands[2:]]
+    if any(part.rule is not CONSTANT for part in index):
+        return None
+    values = tuple([part.value for part in index])
+    if not any(map(shape.names_twice, values)):
+        return partial(_scatter_into, values)
+    rows = nodes[node.operands[0]].value
+    aligned = len(values) == 1 and np.shape(rows) == (*np.shape(values[0]), *node.shape[1:])
+    return adder(values[0], node.value) if aligned else None
 
 
 def may_overwrite(call: Any) -> bool:
@@ -55,7 +68,7 @@ def may_overwrite(call: Any) -> bool:
 
 def arity(rule: Primitive, node: Node) -> int:
     """The operands that the writer takes."""
-    return 1 if rule in (shape.scatter, arithmetic.raised) else len(node.operands)
+    return 1 if rule in (shape.scatter, shape.getitem, arithmetic.raised) else len(node.operands)
 
 
 def simple(node: Node) -> bool:

@@ -22,10 +22,12 @@ from diffkit.tape.replay.program import MissedBranch, program
 WITHOUT = importlib.util.find_spec("llvmlite") is None
 pytestmark = pytest.mark.skipif(WITHOUT, reason="llvmlite is not installed (extra 'fast')")
 
-ULPS = {np.exp: 1.0, np.log: 1.0, np.tanh: 2.5, sech_squared: 3.5}
+ULPS = {np.exp: 1.0, np.log: 1.0, np.sin: 0.8, np.cos: 0.8, np.tanh: 2.5, sech_squared: 3.5}
 TRUTH: dict[Any, Any] = {
     np.exp: mpmath.exp,
     np.log: mpmath.log,
+    np.sin: mpmath.sin,
+    np.cos: mpmath.cos,
     np.tanh: mpmath.tanh,
     sech_squared: lambda x: mpmath.sech(x) ** 2,
 }
