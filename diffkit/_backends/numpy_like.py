@@ -169,6 +169,7 @@ _ALIKE: dict[str, Callable[[Any], Operation]] = {
     "neighbours": _neighbours,
     "sech_squared": lambda xp: lambda x: 1 / xp.cosh(x) ** 2,
     "solve_columns": lambda xp: xp.linalg.solve,
+    "transposed_inverse": lambda xp: lambda a: xp.swapaxes(xp.linalg.inv(a), -1, -2),
     "p_norm": _p_norm,
     "pinv": lambda xp: lambda a, rcond=None, rtol=None: xp.linalg.pinv(a),
     "cholesky_lower": _of_one_triangle("cholesky"),

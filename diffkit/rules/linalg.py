@@ -21,7 +21,7 @@ from functools import cache
 import numpy as np
 
 from ..errors import MissingRuleError
-from . import balls
+from . import balls, lapack
 from .primitive import Primitive, composite, kept, locally_constant, primitive
 from .reductions import spread
 
@@ -32,6 +32,10 @@ def _t(a):
 
 def _conj(a):
     return np.conjugate(a) if np.iscomplexobj(a) else a
+
+
+def _real(a):
+    return np.real(a) if np.iscomplexobj(a) else a
 
 
 def _h(a):
@@ -97,6 +101,15 @@ primitive(
     jvps=(lambda t, y, a: -np.matmul(y, np.matmul(t, y)),),
     vjps=(lambda g, y, a: -np.matmul(_t(y), np.matmul(g, _t(y))),),
     ball=balls.inverse,
+)
+
+
+# The form in which the derivatives of determinants need the inverse.
+transposed_inverse = primitive(
+    lapack.transposed_inverse,
+    jvps=(lambda t, y, a: -np.matmul(y, np.matmul(_t(t), y)),),
+    vjps=(lambda g, y, a: -np.matmul(y, np.matmul(_t(g), y)),),
+    ball=lambda a: _t(balls.inverse(a)),
 )
 
 
@@ -173,13 +186,20 @@ locally_constant(np.linalg.matrix_rank)
 # the inverse does not: with A = U S V^H it is conj(U) adj(S) V^T det(U) det(V^H).
 
 
-def _is_ill_conditioned(a, inverse):
-    """Whether the condition number in the 1-norm is above 1e8, so that half the digits of the
-    inverse are lost."""
+CONDITION = 10**8  # beyond which half the digits of the inverse are lost
+
+
+def _is_ill_conditioned(a, transposed):
+    """Whether the condition number in the 1-norm is above CONDITION.
+
+    Args:
+        a: a matrix.
+        transposed: the transpose of its inverse.
+    """
     if not np.size(a):
         return False
-    norms = [np.abs(m).sum(axis=-2).max(axis=-1) for m in (a, inverse)]
-    return not np.all(norms[0] * norms[1] <= 1e8)  # NaN is no condition either
+    norms = [np.abs(m).sum(axis).max(axis=-1) for m, axis in ((a, -2), (transposed, -1))]
+    return not np.all(norms[0] * norms[1] <= CONDITION)  # NaN is no condition either
 
 
 ill_conditioned = Primitive(
@@ -243,10 +263,10 @@ cofactors = primitive(
 def _det_gradient(y, a):
     if vanishing(y):  # there is no inverse
         return cofactors(a)
-    inverse = np.linalg.inv(a)
-    if ill_conditioned(a, inverse):
+    transposed = transposed_inverse(a)
+    if ill_conditioned(a, transposed):
         return cofactors(a)
-    return _rows(_rows(y)) * _t(inverse)
+    return _rows(_rows(y)) * transposed
 
 
 primitive(
@@ -259,7 +279,7 @@ primitive(
 
 def _slogdet_jvp(t, y, a):
     sign, _ = y
-    relative = np.sum(t * _t(np.linalg.inv(a)), axis=(-2, -1))
+    relative = np.sum(t * transposed_inverse(a), axis=(-2, -1))
     turn = 1j * sign * np.imag(relative) if np.iscomplexobj(a) else np.zeros(np.shape(sign))
     return turn, np.real(relative)
 
@@ -267,7 +287,7 @@ def _slogdet_jvp(t, y, a):
 def _slogdet_vjp(g, y, a):
     (to_sign, to_log), (sign, _) = g, y
     relative = to_log + 1j * np.imag(to_sign * sign) if np.iscomplexobj(a) else to_log
-    return _rows(_rows(relative)) * _t(np.linalg.inv(a))
+    return _rows(_rows(relative)) * transposed_inverse(a)
 
 
 primitive(np.linalg.slogdet, jvps=(_slogdet_jvp,), vjps=(_slogdet_vjp,), ball=balls.slogdet)
@@ -384,12 +404,12 @@ def _triangle(a, uplo):
 def mirrored(a, uplo):
     """The Hermitian matrix that has the given triangle."""
     half = a * _triangle(a, uplo)
-    return half + _h(half) + np.real(a) * _eye(a)
+    return half + _h(half) + _real(a) * _eye(a)
 
 
 def folded(g, uplo):
     """The transpose of mirrored."""
-    return (g + _h(g)) * _triangle(g, uplo) + np.real(g) * _eye(g)
+    return (g + _h(g)) * _triangle(g, uplo) + _real(g) * _eye(g)
 
 
 # Decompositions

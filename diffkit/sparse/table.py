@@ -69,7 +69,10 @@ def _numpy() -> dict[Primitive, DependenceRule]:
     load_families()
     from ..rules import joins, linalg, products, selection, signal
 
-    matrices = (linalg.pinv_of_any, linalg.cofactors, linalg.cofactor_slope, linalg.cholesky_lower)
+    matrices = (
+        linalg.pinv_of_any, linalg.cofactors, linalg.cofactor_slope, linalg.cholesky_lower,
+        linalg.transposed_inverse,
+    )  # fmt: skip
     return {
         **{RULES[fn]: rule for fn, rule in _RULES.items()},
         **dict.fromkeys((*matrices, linalg.qr_tall, linalg.svd_thin), matrix_by_matrix),

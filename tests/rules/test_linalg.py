@@ -13,7 +13,7 @@ import pytest
 
 import diffkit as dk
 from diffkit.errors import MissingRuleError
-from diffkit.rules import RULES, linalg
+from diffkit.rules import RULES, lapack, linalg
 from diffkit.tape import filled, forward_sweep, record, reverse_sweep
 
 from .rule_checker import Case, check_rule
@@ -115,6 +115,8 @@ CASES = [
       ((STACK, V), (STACK, B), (STACK, STACK), (A, STACK), (Z_STACK, BZ), (STACK[:1], STACK))),
     Case(la.solve, (A, B), (0, 1), key=linalg._solve_columns),
     *(Case(la.inv, (x,)) for x in (A, STACK, Z)),
+    *(Case(linalg.transposed_inverse, (x,), key=lapack.transposed_inverse)
+      for x in (A, A.T, A[::-1, ::-1], STACK, Z, A[:1, :1])),
     *(Case(la.tensorsolve, (x, y), (0, 1), kwargs=k) for x, y, k in
       ((_random(2, 3, 6) + 4 * np.eye(6).reshape(2, 3, 6), _random(2, 3), {}),
        (_random(3, 4, 2, 6) + 3 * np.eye(12).reshape(3, 4, 2, 6), _random(3, 4), {}),

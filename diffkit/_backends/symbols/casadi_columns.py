@@ -246,6 +246,12 @@ def _inv(a: Any) -> Column:
     return _on_matrices(ca.inv, a)
 
 
+def _transposed_inverse(a: Any) -> Column:
+    import casadi as ca
+
+    return _on_matrices(lambda a: ca.inv(a).T, a)
+
+
 def _det(a: Any) -> Column:
     import casadi as ca
 
@@ -273,6 +279,7 @@ def _solve_columns(a: Any, b: Any) -> Column:
 
 LINEAR_ALGEBRA: dict[str, Operation] = {
     "inv": _inv,
+    "transposed_inverse": _transposed_inverse,
     "det": _det,
     "slogdet": _slogdet,
     "solve_columns": _solve_columns,

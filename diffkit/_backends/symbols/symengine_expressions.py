@@ -78,6 +78,7 @@ def functions() -> Any:
         own={},
         of_arrays={
             "inv": _inverse,
+            "transposed_inverse": _transposed_inverse,
             "det": _determinant,
             "solve_columns": _solution,
             "slogdet": slogdet,
@@ -158,6 +159,7 @@ def _stacked(fn: Any) -> Any:
 
 
 _inverse = _stacked(lambda a: _array(a.inv("LU")))
+_transposed_inverse = _stacked(lambda a: _array(a.inv("LU").T))
 _determinant = _stacked(lambda a: a.det())
 _solution = _stacked(lambda a, b: _array(a.LUsolve(b)))
 

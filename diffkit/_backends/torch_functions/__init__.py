@@ -166,6 +166,7 @@ _OTHERS: dict[str, Operation] = {
     "tensordot": products.tensordot,
     "tile": shapes.tile,
     "transpose": shapes.transpose,
+    "transposed_inverse": lambda a: torch.linalg.inv(inexact(a)).mT,
     "tril": shapes.triangle(np.tril),
     "triu": shapes.triangle(np.triu),
     "unwrap": elementwise.unwrap,

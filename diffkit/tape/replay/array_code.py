@@ -48,9 +48,12 @@ class Coder:
     """
 
     def __init__(self, nodes: Sequence[Node], arrays: dict[int, Any]) -> None:
-        from . import array_loops
+        from . import array_loops, matrix_code
 
-        self.L = array_loops
+        self.L, self.matrices = array_loops, matrix_code
+        self.of_matrices = matrix_code.writers()
+        self.factors: dict[int, Any] = {}  # of matrices, by their nodes
+        self.parts: dict[int, Any] = {}  # the numbers that a node of several results has
         self.nodes, self.arrays = nodes, arrays
         self.numbers = np.zeros(len(nodes))
         self.truths = np.zeros(len(nodes), bool)
@@ -89,6 +92,8 @@ class Coder:
             return self._element(k, node)
         if node.kwargs:
             raise NotInstruction
+        if rule in self.of_matrices:
+            return self.of_matrices[rule](self, k, node, out)
         if rule is selection.where:
             return self._elementwise(self.L.SELECT, None, k, node, out)
         if rule is arithmetic.raised:
@@ -104,6 +109,12 @@ class Coder:
         """What a number's place holds, as the type that it was recorded as."""
         kind = type(self.nodes[k].value)
         return kind(self.truths[k] if kind in _TRUTHS else self.numbers[k])
+
+    def held(self, k: int) -> Any:
+        """What a number's place holds, as it is; of several numbers all of them."""
+        if k in self.parts:
+            return self.parts[k]
+        return (self.truths if type(self.nodes[k].value) in _TRUTHS else self.numbers)[k]
 
     def put(self, k: int, value: Any) -> None:
         """Put a number that Python has computed into its place."""
@@ -230,6 +241,10 @@ class Coder:
         loop = inner_loop(ufunc, "dd->d")
         if array is None or not array.size or loop is None:
             raise NotInstruction
+        if ufunc is np.add and array.dtype.char == "?" and out is None:
+            return self._count(k, node._replace(kwargs={}))
+        if array.dtype.char != "d" or self._result(k, out)[0][2] != "d":
+            raise NotInstruction  # the sum of whole numbers, or the largest truth value
         if not (array.flags.c_contiguous and (out is None or out.flags.c_contiguous)):
             raise NotInstruction
         before, along, after = _parted(array.shape, node.kwargs.get("axis"))
@@ -353,7 +368,7 @@ class Coder:
     def _matmul(self, k: int, node: Node, out: Any) -> Code:
         a, b = [self.arrays.get(n) for n in node.operands]
         if a is None or b is None or not (0 < a.ndim < 3 and 0 < b.ndim < 3):
-            raise NotInstruction
+            return self.matrices.generalised(self, np.matmul, k, node, out)
         (to, _, kind), _ = self._result(k, out)
         loop = inner_loop(np.matmul, "dd->d")
         places = self._array(a, a.shape), self._array(b, b.shape)

@@ -17,6 +17,8 @@ from numba import types
 
 from .loops import _call, _compiled, _doubles, _longs, _pointer
 from .loops import _run as _call_machine_code
+from .matrix_loops import FIRST as MATRICES
+from .matrix_loops import run_matrix
 
 END, LOOP, SELECT, CONVERT, MATMUL, FILL, COUNT, GUARD, NUMBER_GUARD, FINITE = range(10)
 KERNEL = 10
@@ -140,6 +142,9 @@ def _run(code):
                 break
         elif kind == KERNEL:  # its address, that of its table
             _call_machine_code(code[k + 2], code[k + 3])
+        elif kind >= MATRICES:
+            if not run_matrix(code, k, memory, count_at, steps_at):
+                break
         else:
             break
         k += code[k + 1]

@@ -90,6 +90,9 @@ def stretches(
     by_python = [n for k, call in zip(owners, calls, strict=True) if k not in written
                  for _, n in call.dynamic]  # fmt: skip
     wanted = {*by_python, *outputs}
+    order = [k for k in dict.fromkeys(owners) if k in written]
+    shared = coder.matrices.without_repeats([written[k] for k in order])
+    written = dict(zip(order, shared, strict=True))
     parts: list[Any] = [[]]  # nodes that are written, or a call
     for k, call in zip(owners, calls, strict=True):
         if k not in written:
@@ -177,16 +180,34 @@ def _tried(nodes: Sequence[Node], coder: Coder, k: int, cells: list[Any]) -> Cod
     node, out = nodes[k], coder.arrays.get(k)
     try:
         code = coder.code(k, out)
+        _spoil(nodes, coder, k)
         given = [n for n in _numbers_of(nodes, k) if coder.is_number(n)]
         _Stretch(coder, code, given, ())(cells)
     except (NotInstruction, MissedBranch):
         return None
     if node.rule is GUARD:
         return code
-    there = out if out is not None else coder.value_at(k)
+    there = out if out is not None else coder.held(k)
     if same_bits(there, node.value):
         return code
     for n in node.operands:  # one of them may have been written over
         if n in coder.arrays and coder.arrays[n].flags.writeable and nodes[n].rule is not CONSTANT:
             np.copyto(coder.arrays[n], nodes[n].value)
     return None
+
+
+def _spoil(nodes: Sequence[Node], coder: Coder, k: int) -> None:
+    """Put something else where a value belongs: memory may hold the right one by accident."""
+    value, out = nodes[k].value, coder.arrays.get(k)
+    if nodes[k].rule is GUARD:
+        return
+    if out is None:
+        coder.put(k, _otherwise(value))
+        return
+    operands = [coder.arrays[n] for n in nodes[k].operands if n in coder.arrays]
+    if not any(np.may_share_memory(out, array) for array in operands):
+        np.copyto(out, _otherwise(value))
+
+
+def _otherwise(value: Any) -> Any:
+    return np.logical_not(value) if np.asarray(value).dtype.kind == "b" else np.nan

@@ -10,6 +10,7 @@ import pytest
 import diffkit as dk
 from diffkit.tape import record_many
 from diffkit.tape.replay import arrays
+from diffkit.tape.replay.array_code import Coder, NotInstruction
 from diffkit.tape.replay.arrays import ArrayProgram
 from diffkit.tape.replay.program import MissedBranch, program
 from diffkit.tape.replay.stretches import PythonCall
@@ -38,6 +39,7 @@ WITHOUT_PYTHON: dict[str, Any] = {
     "a product of vectors": lambda x: (x[0] @ x[1]) * x,
     "a choice": lambda x: np.where(x > 0.1, x * x, -x),
     "truth counts as one": lambda x: (x > 0) * x + (x < -1),
+    "a count": lambda x: x / np.sum(x < 5),
     "logic": lambda x: np.where(np.logical_and(x > -1, ~(x > 1)), x, 0.0),
     "numbers": lambda x: np.log(1.0 + np.sum(x * x)) * x + np.sum(x) ** 1,
     "joined": lambda x: np.concatenate([x[:2], 2.0 * x[1:]], axis=0),
@@ -103,8 +105,50 @@ def test_reductions_over_all_axes(reduce: Any, shape: tuple[int, ...]) -> None:
             assert_same_bits(made([x])[0], f(x))
 
 
+def test_truth_values_are_not_added_up_as_doubles() -> None:
+    """Their memory is an eighth as long, and so is that of a result."""
+    for f in (
+        lambda x: x * np.max(x > 1), lambda x: x * np.min(x > 1, axis=1)[:, None],
+        lambda x: x * np.max(x > 1, axis=0), lambda x: x * np.sum(x > 1, axis=0),
+        lambda x: x * np.sum(x > 1, axis=1, keepdims=True), lambda x: x * np.sum(x > 1),
+    ):  # fmt: skip
+        for shape in ((5, 4), (70, 3), (70, 9), (1, 1)):
+            made = replayed(f, RNG.normal(size=shape))
+            for _ in range(3):
+                x = RNG.normal(size=shape)
+                assert_same_bits(made([x])[0], f(x))
+            coder = next(s._coder for s in made._idle[0].steps if hasattr(s, "_coder"))
+            for k, node in enumerate(made.program.nodes):
+                if node.rule.fn in (np.max, np.min, np.sum) and node.shape:
+                    with pytest.raises(NotInstruction):
+                        coder.code(k, coder.arrays[k])
+
+
+def test_what_memory_holds_by_accident_is_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An instruction that does nothing is tried where the recorded values are already."""
+    kinds = (np.exp, np.greater, np.sum)
+    whole = Coder.code
+
+    def nothing(self: Coder, k: int, out: Any) -> Any:
+        node = self.nodes[k]
+        if node.rule.fn not in kinds:
+            return whole(self, k, out)
+        if out is None:
+            self.put(k, node.value)
+        else:
+            np.copyto(out, node.value)
+        return []
+
+    monkeypatch.setattr(Coder, "code", nothing)
+    f = lambda x: (np.exp(x) + (np.cos(x) > 0)) * np.sum(x * x)  # noqa: E731
+    made = replayed(f, RNG.normal(size=6))
+    assert len(calls_of(made)) == 3
+    x = RNG.normal(size=6)
+    assert_same_bits(made([x])[0], f(x))
+
+
 def test_what_must_be_called_stands_between_stretches() -> None:
-    f = lambda x: np.sum(np.linalg.inv(x @ x.T + np.eye(5)) @ x, axis=0) * np.cumsum(x[0])  # noqa: E731
+    f = lambda x: np.sum(np.linalg.pinv(x @ x.T + np.eye(5)) @ x, axis=0) * np.cumsum(x[0])  # noqa: E731
     made = replayed(f, RNG.normal(size=(5, 4)))
     assert len(calls_of(made)) == 2
     x = RNG.normal(size=(5, 4))
