@@ -136,7 +136,9 @@ def _ours(row: Row) -> str:
         return f"ours takes {span(row['time'])}"
     plan, operations = found[1], int(found[2])
     each = row["time"] / max(operations, 1)
-    if plan in ("source", "native", "machine"):
+    if plan == "machine":
+        return f"ours takes {span(row['time'])} for {operations} operations in machine code"
+    if plan in ("source", "native"):
         return f"ours takes {span(each)} for each of {operations} operations on numbers"
     if each < A_CALL:
         return f"ours makes {operations} calls of NumPy of {span(each)} each, most of it overhead"
