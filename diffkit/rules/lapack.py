@@ -40,21 +40,21 @@ class Workspace:
     """What the routines need for one matrix; for one thread at a time.
 
     Attributes:
-        integers: the order, the length of the workspace, and what the routine reports.
-        pivots: the rows that were exchanged.
-        work: the workspace of getri.
+        memory: the order, the length of the work and what a routine reports, as integers of which
+            LAPACK may read the lower half; then the pivots, and the work.
+        addresses: where the integers, the pivots and the work are.
     """
 
     def __init__(self, n: int) -> None:
-        # Integers of 32 bits are read from the lower half.
-        self.integers = np.array([n, BLOCK * n, 0], np.int64)
-        self.pivots = np.empty(n, np.int64)
-        self.work = np.empty(BLOCK * n)
+        self.memory = np.empty(3 + (1 + BLOCK) * n, np.int64)
+        self.memory[:3] = n, BLOCK * n, 0
+        at = _in_memory(self.memory)
+        self.addresses = at, at + 24, at + 24 + 8 * n
 
-    @property
-    def addresses(self) -> list[int]:
-        """Where the three are in memory."""
-        return [v.ctypes.data for v in (self.integers, self.pivots, self.work)]
+
+def _in_memory(array: Any) -> int:
+    """The address of an array without gaps, in a quarter of the time of ``array.ctypes``."""
+    return ctypes.addressof(ctypes.c_char.from_buffer(array))
 
 
 @functools.cache
@@ -84,9 +84,9 @@ def _address(library: Any, name: str) -> int:
 def _integer(getrf: int) -> int:
     """The bytes of an integer, by the pivots that two rows get."""
     space = Workspace(2)
-    space.pivots[:] = 0
-    _function(getrf, 6)(*_arguments(np.array([[0.0, 1.0], [1.0, 0.0]]), space)[:6])
-    return 8 if space.pivots.tolist() == [2, 2] else 4
+    space.memory[3:5] = 0
+    _function(getrf, 6)(*_arguments(np.array([[0.0, 1.0], [1.0, 0.0]]), space)[0])
+    return 8 if space.memory[3:5].tolist() == [2, 2] else 4
 
 
 def _work(made: Routines) -> bool:
@@ -108,21 +108,21 @@ def _function(address: int, arguments: int) -> Any:
     return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arguments)(address)
 
 
-def _arguments(y: Any, space: Workspace) -> list[int]:
-    """Those of getrf, and then those of getri."""
+def _arguments(y: Any, space: Workspace) -> Any:
+    """Those of getrf and those of getri."""
     n, pivots, work = space.addresses
-    at = y.ctypes.data
-    return [n, n, at, n, pivots, n + 16, n, at, n, pivots, work, n + 8, n + 16]
+    at, length, info = _in_memory(y), n + 8, n + 16
+    return (n, n, at, n, pivots, info), (n, at, n, pivots, work, length, info)
 
 
 def _by(made: Routines, a: Any) -> Any:
     """The transpose of the inverse; None where the matrix is singular."""
     y, space = np.array(a.T, order="C"), Workspace(len(a))  # LAPACK counts columns first
-    given = _arguments(y, space)
-    _function(made.getrf, 6)(*given[:6])
-    if not space.integers[2]:
-        _function(made.getri, 7)(*given[6:])
-    return None if space.integers[2] else y
+    of_getrf, of_getri = _arguments(y, space)
+    _function(made.getrf, 6)(*of_getrf)
+    if not space.memory[2]:
+        _function(made.getri, 7)(*of_getri)
+    return None if space.memory[2] else y
 
 
 def transposed_inverse(a: Any) -> Any:
