@@ -26,7 +26,8 @@ from .rearranged import simplified
 from .scalars import NotScalar, ScalarProgram
 from .writers import REDUCTIONS
 
-FEWEST_ROWS, FEWEST_OPERATIONS, PASSES = 64, 6, 4
+FEWEST_ROWS, PASSES = 64, 4
+FEWEST_OPERATIONS = 40  # fewer are as fast in passes of their own, which call no Python
 MOST = 4000  # operations on the numbers of a row, beyond which registers and memory are too few
 
 _SLICE = slice(None)
@@ -271,7 +272,7 @@ class _Rows:
         self.like = [nodes[k].value for k in row.results]
         self.sums = [k in region.sums for k in row.results]
         writing = _Writing(row.scalars)
-        self.columns: list[tuple[int, int]] = []  # of each array: the source, and where in it
+        columns: list[tuple[int, int]] = []  # of each array: whose it is, and where in it
         arrays: list[Any] = []
         slot = 0
         for n, value in enumerate(self.recorded):
@@ -279,26 +280,28 @@ class _Rows:
             for at in range(width):
                 if slot in writing.used:
                     writing.place[slot] = "a", len(arrays)
-                    self.columns.append((n, 8 * at))
+                    columns.append((n, 8 * at))
                     arrays.append(Strided((8 * width if self.with_rows[n] else 0,), "d"))
                 slot += 1
         operations = writing.operations()
+        owners = len(self.recorded)
+        columns += [(owners, 8 * n) for n in range(len(writing.numbers))]
         outs, sums = [], []
-        self.out_columns: list[tuple[int, int]] = []
-        self.sum_columns: list[tuple[int, int]] = []
+        into: tuple[list[Any], list[Any]] = [], []
         for n, table in enumerate(row.scalars.outputs):
             slots, fn = table.ravel().tolist(), nodes[row.results[n]].rule.fn
             for at, k in enumerate(slots):
                 if self.sums[n]:
-                    self.sum_columns.append((n, 8 * at))
+                    into[1].append((owners + 1 + n, 8 * at))
                     sums.append((REDUCTIONS[fn], writing.place[k], Strided((0,), "d")))
                 else:
                     truth = getattr(self.like[n], "dtype", None) is np.dtype(bool)
                     size = 1 if truth else 8
-                    self.out_columns.append((n, size * at))
+                    into[0].append((owners + 1 + n, size * at))
                     lying = Strided((size * len(slots),), "?" if truth else "d")
                     outs.append((writing.place[k], lying))
         self.numbers = np.array(writing.numbers)
+        self.owners, self.offsets = np.array([*columns, *into[0], *into[1]], np.int64).T.copy()
         kernel = Kernel((self.rows,), tuple(arrays), len(writing.numbers), operations,
                         tuple(outs), tuple(sums))  # fmt: skip
         self.kept, address = kernel.compiled()
@@ -307,15 +310,8 @@ class _Rows:
     def __call__(self, *given: Any) -> tuple[Any, ...]:
         sources = [np.ascontiguousarray(v, float) for v in given]
         made = [np.empty(np.shape(v), getattr(v, "dtype", float)) for v in self.like]
-        at_sources = [v.ctypes.data for v in sources]
-        at_made = [v.ctypes.data for v in made]
-        numbers = self.numbers.ctypes.data
-        table = np.array([
-            *[at_sources[n] + offset for n, offset in self.columns],
-            *[numbers + 8 * n for n in range(len(self.numbers))],
-            *[at_made[n] + offset for n, offset in self.out_columns],
-            *[at_made[n] + offset for n, offset in self.sum_columns],
-        ], np.int64)  # fmt: skip
+        at = np.array([v.ctypes.data for v in (*sources, self.numbers, *made)])
+        table = at[self.owners] + self.offsets
         self.run(table.ctypes.data)
         return tuple([y if y.ndim else float(y) for y in made])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 import diffkit as dk
 from diffkit.tape import record_many
+from diffkit.tape.replay import rows
 from diffkit.tape.replay.program import Program, program
 from diffkit.tape.replay.rows import by_rows
 
@@ -28,6 +30,13 @@ OTHER = RNG.normal(size=(ROWS, 2))
 FEW = RNG.normal(size=(5, 3))
 WHICH = RNG.integers(-5, 5, ROWS)
 COLUMN = np.arange(1.0, ROWS + 1.0)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_operations() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "FEWEST_OPERATIONS", 6)
+        yield
 
 
 def gradient_program(f: Any, x: Any) -> Program:
