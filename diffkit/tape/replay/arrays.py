@@ -327,7 +327,9 @@ class _Buffers:
     def _in_place(self, k: int, node: Node) -> Any:
         """The memory of an operand that is not needed afterwards and fits the result.
 
-        Not of complex numbers: NumPy rounds their products otherwise where it writes in place.
+        Not of complex numbers: NumPy rounds their products otherwise where it writes in place. Nor
+        of one of which another operand is a view, whose elements would be written before they are
+        read: NumPy would see to that, but not its inner loops alone.
         """
         if node.value.dtype.kind == "c":
             return None
@@ -337,6 +339,7 @@ class _Buffers:
                 old is not None
                 and n in self.dying.get(k, ())
                 and n not in self.base
+                and all(self.base.get(other) != n for other in node.operands)
                 and self.nodes[n].rule not in (INPUT, CONSTANT)
                 and old.shape == node.value.shape
                 and old.dtype == node.value.dtype

@@ -105,6 +105,24 @@ def test_reductions_over_all_axes(reduce: Any, shape: tuple[int, ...]) -> None:
             assert_same_bits(made([x])[0], f(x))
 
 
+@pytest.mark.parametrize("turned", [lambda y: y[::-1], lambda y: y.T, lambda y: y[:, ::-1]],
+                         ids=["backwards", "transposed", "columns backwards"])  # fmt: skip
+@pytest.mark.parametrize("ufunc", [np.multiply, np.add, np.maximum, np.copysign, np.fmod],
+                         ids=lambda fn: fn.__name__)  # fmt: skip
+def test_an_operand_is_read_before_it_is_written_over(ufunc: Any, turned: Any) -> None:
+    """What is recorded is symmetric, where reading what was just written makes no difference."""
+    for f in (lambda x: ufunc(np.cos(x), turned(np.cos(x))), lambda x: twice(x, ufunc, turned)):
+        for start in (np.zeros((4, 4)), np.full((4, 4), np.pi / 2)):
+            made = replayed(f, start)
+            x = RNG.normal(size=(4, 4))
+            assert_same_bits(made([x])[0], f(x))
+
+
+def twice(x: Any, ufunc: Any, turned: Any) -> Any:
+    y = np.cos(x)
+    return ufunc(turned(y), y)
+
+
 def test_truth_values_are_not_added_up_as_doubles() -> None:
     """Their memory is an eighth as long, and so is that of a result."""
     for f in (
