@@ -11,6 +11,7 @@ It needs Numba, which is the extra ``fast``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from ...rules import RULES, arithmetic, joins, selection, shape
 from ..recording import CONSTANT, GUARD
-from .inner_loops import InnerLoop, inner_loop
+from .inner_loops import InnerLoop, address_of, inner_loop
 from .native import available
 from .program import Node
 from .reductions import FEWEST, LONGEST
@@ -32,6 +33,7 @@ _MINUS_ZERO = -(2**63)  # its bits, as an integer
 _COUNT = RULES[np.count_nonzero]
 _INTEGERS = (int, np.int64)
 _TRUTHS = (bool, np.bool_)
+_NUMBERS = {float, np.float64, *_INTEGERS, *_TRUTHS}
 
 
 class NotInstruction(Exception):
@@ -58,6 +60,8 @@ class Coder:
         self.numbers = np.zeros(len(nodes))
         self.truths = np.zeros(len(nodes), bool)
         self.kept: list[Any] = []  # addresses alone keep nothing alive
+        self._addresses: dict[int, tuple[int, Any]] = {}  # by the identity of an array that is kept
+        self._numbers_at, self._truths_at = address_of(self.numbers), address_of(self.truths)
         for k, node in enumerate(nodes):
             if node.rule is CONSTANT and type(node.value) in (float, int, np.float64):
                 self.numbers[k] = node.value
@@ -122,19 +126,18 @@ class Coder:
 
     def is_number(self, k: int) -> bool:
         """Whether a node has a place among the numbers."""
-        return type(self.nodes[k].value) in (float, np.float64, *_INTEGERS, *_TRUTHS)
+        return type(self.nodes[k].value) in _NUMBERS
 
     # Places
 
     def _array(self, array: Any, to: tuple[int, ...]) -> Place:
         if type(array) is not np.ndarray or array.dtype.char not in "d?":
             raise NotInstruction
-        try:
-            there = np.broadcast_to(array, to)
-        except ValueError:
-            raise NotInstruction from None
-        self.kept.append(array)
-        return array.ctypes.data, there.strides, array.dtype.char
+        strides = array.strides if array.shape == to else _broadcast(array, to)
+        known = self._addresses.get(id(array))
+        if known is None:
+            known = self._addresses[id(array)] = address_of(array), array
+        return known[0], strides, array.dtype.char
 
     def _place(self, k: int, to: tuple[int, ...]) -> Place:
         """Where a node's value is, broadcast to a shape."""
@@ -149,16 +152,15 @@ class Coder:
     def _constant(self, k: int, to: tuple[int, ...]) -> Place:
         """A constant array; broadcast once and for all where rows are short."""
         array = self.arrays[k]
-        short = to[-1:] < (SHORT_AXIS,) and int(np.prod(to, dtype=int)) <= SPREAD
-        if short and array.ndim > 1 and array.shape != to and array.dtype.char == "d":
+        spread = array.ndim > 1 and array.shape != to and array.dtype.char == "d"
+        if spread and to[-1:] < (SHORT_AXIS,) and math.prod(to) <= SPREAD:
             array = np.array(np.broadcast_to(array, to), order="C")
         return self._array(array, to)
 
     def _number(self, k: int, to: tuple[int, ...] = ()) -> Place:
-        of_truth = type(self.nodes[k].value) in _TRUTHS
-        table = self.truths if of_truth else self.numbers
-        address = table.ctypes.data + k * table.itemsize
-        return address, (0,) * len(to), "?" if of_truth else "d"
+        if type(self.nodes[k].value) in _TRUTHS:
+            return self._truths_at + k, (0,) * len(to), "?"
+        return self._numbers_at + 8 * k, (0,) * len(to), "d"
 
     def _result(self, k: int, out: Any) -> tuple[Place, tuple[int, ...]]:
         if out is not None:
@@ -393,6 +395,15 @@ class Coder:
         if array is None or array.dtype.char != "d" or not array.flags.c_contiguous:
             raise NotInstruction
         return [self.L.FINITE, 4, self._array(array, array.shape)[0], array.size]
+
+
+def _broadcast(array: Any, to: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides of an array that is broadcast to a shape, as ``np.broadcast_to`` has them."""
+    more = len(to) - array.ndim
+    if more < 0 or any(n not in (1, m) for n, m in zip(array.shape, to[more:], strict=True)):
+        raise NotInstruction
+    there = zip(array.shape, to[more:], array.strides, strict=True)
+    return (0,) * more + tuple([step if n == m else 0 for n, m, step in there])
 
 
 def joined_axes(to: tuple[int, ...], strides: Sequence[tuple[int, ...]]) -> list[Any]:

@@ -120,7 +120,20 @@ def is_numpys(ufunc: np.ufunc) -> bool:
     return getattr(np, ufunc.__name__, None) is ufunc
 
 
+def address_of(array: Any) -> int:
+    """Where an array is, in a quarter of the time of ``array.ctypes`` where that is possible."""
+    try:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+    except (TypeError, ValueError, BufferError):  # with gaps, not to be written to, or empty
+        return int(array.ctypes.data)
+
+
 def same_bits(a: Any, b: Any) -> bool:
     """Whether arrays of doubles are equal to the last bit; one NaN is as good as another."""
+    if type(a) is type(b) is np.ndarray and a.dtype == b.dtype and a.shape == b.shape:
+        if a.tobytes() == b.tobytes():
+            return True
+    elif type(b) is float and b and a == b:
+        return True
     a, b = np.asarray(a, float), np.asarray(b, float)
     return bool(np.all((a.view(np.int64) == b.view(np.int64)) | (np.isnan(a) & np.isnan(b))))

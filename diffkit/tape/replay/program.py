@@ -295,6 +295,13 @@ class _Line:
         if kwargs:
             key = (*key, *[(name, constant_key(v)) for name, v in kwargs.items()])
         found = self.known.get(key)
+        if found is not None and type(y) is np.ndarray:
+            # A number in place of an array of equals leaves open in which order the elements of
+            # the result lie, and so in which order a sum takes them.
+            strides = self.nodes[found].value.strides
+            if strides != y.strides:
+                key = (*key, y.strides)
+                found = self.known.get(key)
         if found is None:
             found = self.known[key] = self.append(rule, operands, kwargs, y)
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
@@ -52,8 +53,8 @@ class _Stretch:
 
     def __init__(self, coder: Coder, code: Code, given: Sequence[int], made: Sequence[int]) -> None:
         self._coder = coder  # keeps alive what the addresses point at
-        self._code = np.array([*code, coder.L.END, 1], np.int64)
-        self._address = self._code.ctypes.data
+        self._code = array("q", [*code, coder.L.END, 1])
+        self._address = self._code.buffer_info()[0]
         self._run = coder.L.entry()
         self.given, self.made = tuple(given), tuple(made)
 
@@ -202,12 +203,9 @@ def _spoil(nodes: Sequence[Node], coder: Coder, k: int) -> None:
     if nodes[k].rule is GUARD:
         return
     if out is None:
-        coder.put(k, _otherwise(value))
-        return
-    operands = [coder.arrays[n] for n in nodes[k].operands if n in coder.arrays]
-    if not any(np.may_share_memory(out, array) for array in operands):
-        np.copyto(out, _otherwise(value))
-
-
-def _otherwise(value: Any) -> Any:
-    return np.logical_not(value) if np.asarray(value).dtype.kind == "b" else np.nan
+        coder.put(k, not value if type(value) in (bool, np.bool_) else np.nan)
+    elif all(coder.arrays.get(n) is not out for n in nodes[k].operands):
+        if out.dtype.char == "?":
+            np.logical_not(value, out=out)
+        elif out.dtype.kind == "f":
+            out.fill(np.nan)

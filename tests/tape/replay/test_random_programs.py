@@ -253,3 +253,14 @@ def test_most_random_programs_on_arrays_are_replayed(plan: str | None) -> None:
             outcome(g, rng.normal(size=(3, 4)))
             replayed += g.plan.name != "eager"
     assert replayed > 25
+
+
+def test_products_that_differ_in_the_order_of_their_elements_are_not_one() -> None:
+    """The same numbers, column by column and row by row, of which sums round otherwise."""
+
+    def f(x: Any) -> Any:
+        c = np.cos(x)
+        return np.sum(-c * -np.mean(x) * 0.5) + np.sum(c * 0.5)
+
+    points = [np.asfortranarray(x) for x in np.random.default_rng(0).normal(size=(40, 3, 4))]
+    agrees(dk.value_and_gradient, f, points, None)
