@@ -20,11 +20,12 @@ from ...rules import RULES, Primitive, shape
 from ..recording import CONSTANT, GUARD, INPUT, OUTPUT, plain
 from .array_code import SHORT_AXIS, SPREAD, Coder, NotInstruction, coder
 from .fusing import Pass, fused
+from .moving import Moving, may_move
 from .native import available
-from .passes import BoundKernel, Differs
+from .passes import BoundKernel, Differs, largest
 from .program import MissedBranch, Node, Program
 from .runs import Run, find_runs, scheduled
-from .stretches import PythonCall, Step, stretches
+from .stretches import PythonCall, Step, Stretch, stretches
 from .writers import REDUCTIONS, arity, may_overwrite, simple, writer
 
 _VIEWS: set[Primitive] = {
@@ -36,7 +37,7 @@ _VIEWS: set[Primitive] = {
 
 
 copyto = np.copyto  # looked up once, not at each call
-AGREEMENT = 1e-8  # of results whose sums are taken in another order, relative to the largest
+AGREEMENT = 1e-8  # of results whose sums are taken in another order, relative to the largest number
 SPARSE = 16  # times its elements that the memory of an input may take
 
 
@@ -137,20 +138,25 @@ class _Buffers:
         for k in range(len(self.nodes)):
             self._prepare(k)
             self.owners += [k] * (len(self.calls) - len(self.owners))
+        self.kernels: dict[int, BoundKernel] = {}
         self.steps = self._steps()
+        self.moving = self._moving()
 
     # Running
 
     def run(self, inputs: Sequence[Any]) -> list[Any]:
-        cells = self.cells
+        cells, moving = self.cells, self.moving
         for k, value in enumerate(inputs):
-            if k in self.arrays:
+            if k in moving:
+                moving[k].take(value)
+            elif k in self.arrays:
                 copyto(self.arrays[k], value)
             else:
                 cells[k] = value
+        new = {k: moving[k].new() for k in self.program.outputs if k in moving} if moving else {}
         for step in self.steps:
             step(cells)
-        results = [self._result(k) for k in self.program.outputs]
+        results = [new[k] if k in new else self._result(k) for k in self.program.outputs]
         if self.runs:  # their results are new arrays, of which none may be given back twice
             for n, y in enumerate(results):
                 if type(y) is np.ndarray and any(y is r for r in results[:n]):
@@ -166,7 +172,7 @@ class _Buffers:
         """
         found = self.run([node.value for node in self.nodes[: self.program.inputs]])
         recorded = [self.nodes[k].value for k in self.program.outputs]
-        scale = max([float(np.max(np.abs(v), initial=0.0)) for v in recorded], default=0.0)
+        scale = largest([node.value for node in self.nodes])  # where much is lost, much may differ
         if not all(
             np.allclose(a, b, AGREEMENT, AGREEMENT * scale, equal_nan=True)
             for a, b in zip(found, recorded, strict=True)
@@ -184,15 +190,35 @@ class _Buffers:
         writing = coder(self.nodes, self.arrays)
         if writing is None:
             return [*self.calls]
-        kernels = {
+        self.kernels = {
             each.nodes[-1]: BoundKernel(each, self.nodes, writing, self.exact)
             for each in dict.fromkeys(self.passes.values())
         }
         return stretches(
             self.nodes, writing, self.owners, self.calls, self.cells, self.program.outputs,
             frozenset(self.runs), self._checks(writing, range(self.program.inputs)),
-            self._checks(writing, self.program.outputs), kernels,
+            self._checks(writing, self.program.outputs), self.kernels,
         )  # fmt: skip
+
+    def _moving(self) -> dict[int, Moving]:
+        """The large inputs and results that need not be copied."""
+        if self.runs or not all(type(s) in (Stretch, PythonCall) for s in self.steps):
+            return {}
+        called = {id(s) for s in self.steps if type(s) is PythonCall}
+        python = [k for k, call in zip(self.owners, self.calls, strict=True) if id(call) in called]
+        known = {n for k in python for n in (k, *self.nodes[k].operands) if n in self.arrays}
+        others = [self.arrays[n] for n in known]
+        words = [s.words for s in self.steps if type(s) is Stretch]
+        words += [kernel.table for kernel in self.kernels.values()]
+        outputs = self.program.outputs
+        alone = [k for k in outputs if outputs.count(k) == 1 and k not in self.base]
+        return {
+            k: Moving(self.arrays[k], words)
+            for k in (*range(self.program.inputs), *alone)
+            if k in self.arrays and self.nodes[k].rule is not CONSTANT
+            and not (k in outputs and k < self.program.inputs)
+            and may_move(self.arrays[k], others)
+        }  # fmt: skip
 
     def _checks(self, writing: Coder, places: Sequence[int]) -> list[int]:
         """The instructions that see whether arrays are finite."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ...rules import RULES, arithmetic, elementary, selection
+from ...rules import RULES, arithmetic, elementary, selection, shape
 from ..recording import CONSTANT, GUARD, INPUT
 from .program import Node, Program
 from .writers import REDUCTIONS, simple, special_power
@@ -23,6 +23,7 @@ from .writers import REDUCTIONS, simple, special_power
 MOST = 48  # operations of a pass: the processor has registers for so many values
 RECENT = 6  # passes of the same shape that an operation may join
 MOST_NODES = 4000  # of a program, whose dependencies are followed again and again
+LARGEST = 1 << 22  # elements of an array of which it is found out where a part of it lies
 WORTH = 256  # elements from which one operation alone is a kernel, where it is more than a sum
 _NUMBERS = (float, np.float64)
 _MEAN = RULES[np.mean]
@@ -48,6 +49,8 @@ def form_of(node: Node, nodes: Sequence[Node]) -> tuple[Any, tuple[int, ...]]:
     rule = node.rule
     if node.kwargs:
         return None, ()
+    if rule is shape.scatter:
+        return ("pad" if window(node, nodes) is not None else None), node.operands[:1]
     if rule is selection.where:
         return "where", node.operands
     if rule is arithmetic.raised:
@@ -55,6 +58,28 @@ def form_of(node: Node, nodes: Sequence[Node]) -> tuple[Any, tuple[int, ...]]:
     if rule is elementary.sech_squared:
         return rule, node.operands
     return rule.fn if isinstance(rule.fn, np.ufunc) else None, node.operands
+
+
+def window(node: Node, nodes: Sequence[Node]) -> tuple[tuple[int, int], ...] | None:
+    """For each axis of a scatter's result, where what is put among zeros begins and ends; None if
+    that is no block, or not in order."""
+    indices = [nodes[n] for n in node.operands[2:]]
+    given, to = nodes[node.operands[0]].value, node.shape
+    basic = all(
+        i.rule is CONSTANT and type(i.value) in (int, slice, type(Ellipsis)) for i in indices
+    )
+    if not basic or type(given) is not np.ndarray or not 0 < node.value.size <= LARGEST:
+        return None
+    places = np.arange(node.value.size).reshape(to)
+    there = places[tuple([i.value for i in indices])]
+    if not np.size(there):
+        return None
+    first = [int(n) for n in np.unravel_index(there.min(), to)]
+    end = [int(n) + 1 for n in np.unravel_index(there.max(), to)]
+    block = places[tuple([slice(a, b) for a, b in zip(first, end, strict=True)])]
+    if block.size != there.size or not np.array_equal(block.ravel(), there.ravel()):
+        return None
+    return tuple(zip(first, end, strict=True))
 
 
 def fused(program: Program, forms: set[Any], sums: bool) -> tuple[Program, dict[int, Pass]]:
@@ -113,6 +138,7 @@ class _Gathered:
                 self.shapes[k] = shape
             else:
                 self._join(k, joined)
+        self._delay()
 
     def _shape(self, node: Node) -> tuple[int, ...] | None:
         """The shape of an operation that a kernel can do."""
@@ -145,7 +171,7 @@ class _Gathered:
         for n in self.nodes[k].operands:
             if n not in inside:
                 waiting.append(n)
-            elif n in self.reduced:
+            elif n in self.reduced or self.nodes[k].rule is shape.scatter:
                 return False
         return not self._depends(waiting, u)
 
@@ -174,13 +200,56 @@ class _Gathered:
             return False
         if len(members) > 1:
             return True
-        node = self.nodes[u]
+        node = self.nodes[members[0]]
         size = int(np.prod(self.shapes[u]))
         if size < WORTH:
             return False
         form, operands = form_of(node, self.nodes)
-        broadcast = [n for n in operands if self.nodes[n].shape not in ((), node.shape)]
-        return bool(broadcast) or u in self.reduced or form not in _QUICK
+        if form == "pad":
+            return False
+        if members[0] in self.reduced or form not in _QUICK:
+            return True
+        given = [self.nodes[n].value for n in operands]
+        return any(
+            type(v) is np.ndarray and (v.shape != node.shape or not v.flags.c_contiguous)
+            for v in given
+        )
+
+    def _delay(self) -> None:
+        """Move operations into the only pass that reads them, where that needs to read no more than
+        it saves: what is in between is not written."""
+        users: dict[int, set[int]] = {}
+        for k, node in enumerate(self.nodes):
+            for n in node.operands:
+                users.setdefault(n, set()).add(k)
+        for k in range(len(self.nodes) - 1, -1, -1):
+            u = self.unit[k]
+            readers = {self.unit[n] for n in users.get(k, ())}
+            if (
+                u not in self.shapes or k in self.reduced or k in self.program.outputs
+                or len(readers) != 1 or len(self.members[u]) == 1
+            ):  # fmt: skip
+                continue
+            (v,) = readers
+            if v == u or self.shapes.get(v) != self.shapes[u] or len(self.members[v]) >= MOST:
+                continue
+            if any(self.nodes[n].rule is shape.scatter for n in users[k]):
+                continue  # it reads memory
+            padded = self.nodes[k].rule is shape.scatter
+            arrays = [n for n in self.nodes[k].operands
+                      if padded or self.nodes[n].shape == self.nodes[k].shape]  # fmt: skip
+            kept = [n for n in arrays if self.unit[n] != u or n in self.program.outputs
+                    or any(self.unit[r] != u for r in users[n])]  # fmt: skip
+            known = {n for r in self.members[v] for n in self.nodes[r].operands}
+            if len(kept) == len(arrays) and len({*kept} - known) <= 1:
+                self._move(k, u, v)
+
+    def _move(self, k: int, u: int, v: int) -> None:
+        self.members[u].remove(k)
+        self.members[v] = sorted([*self.members[v], k])
+        self.unit[k] = v
+        for w in (u, v):
+            self.before[w] = {n for r in self.members[w] for n in self.nodes[r].operands}
 
     def ordered(self) -> tuple[Program, dict[int, Pass]]:
         """The program in the order of its units."""
@@ -238,6 +307,8 @@ def _takes(form: Any, kinds: list[str], result: str) -> bool:
     """Whether a kernel computes as NumPy does with operands of these kinds."""
     if form == "where":
         return kinds[0] == "?" and result == "d"
+    if form == "pad":
+        return kinds == ["d"] and result == "d"
     if not isinstance(form, np.ufunc):
         return kinds == ["d"] and result == "d"
     if result == "d":

@@ -16,7 +16,7 @@ who asks for the bits of NumPy leaves both out.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -24,7 +24,16 @@ import numpy as np
 from llvmlite import binding
 
 from .machine import _double, _target
-from .vector_functions import DECLARATIONS, FUNCTIONS, WIDTH, Builder, V, splat
+from .vector_functions import (
+    DECLARATIONS,
+    FUNCTIONS,
+    INTEGERS,
+    WIDTH,
+    Builder,
+    V,
+    splat,
+    whole,
+)
 
 B = f"<{WIDTH} x i1>"
 MOST_UNROLLED = 4  # vectors of the innermost axis that are written one after the other
@@ -45,7 +54,7 @@ _LOGIC = {
     np.logical_xor: "xor", np.bitwise_xor: "xor",
 }  # fmt: skip
 _NOT = (np.logical_not, np.invert)
-EXACT = {*_ARITHMETIC, *_ORDERS, *_LOGIC, *_NOT, "where"}
+EXACT = {*_ARITHMETIC, *_ORDERS, *_LOGIC, *_NOT, "where", "pad"}
 INEXACT = {*FUNCTIONS, np.maximum, np.minimum}
 IDENTITY = {np.add: 0.0, np.maximum: -np.inf, np.minimum: np.inf}
 
@@ -56,14 +65,20 @@ class Strided(NamedTuple):
     Attributes:
         strides: in bytes, for each axis; 0 where it is broadcast or reduced.
         kind: "d" or "?", doubles or truth values.
+        window: for each axis where the array begins and ends; it is 0 elsewhere. None for an array
+            that is everywhere.
     """
 
     strides: tuple[int, ...]
     kind: str
+    window: tuple[tuple[int, int], ...] | None = None
 
 
 class Operation(NamedTuple):
-    """One operation of a kernel: a ufunc or "where" or another of the forms, and its operands."""
+    """One operation of a kernel: a ufunc, "where" or another of the forms, and its operands.
+
+    What "pad" gives is an array that has a window.
+    """
 
     form: Any
     operands: tuple[Place, ...]
@@ -119,6 +134,10 @@ class _Text(Builder):
         self.first_out = len(kernel.arrays) + kernel.numbers
         self.first_sum = self.first_out + len(kernel.outs)
         self.labels = 0
+        self.inside: dict[int, str] = {}  # whether an array with a window is there, by outer axes
+        self.held: dict[tuple[int, int], str] = {}  # of sums, and of which vector of the row
+        self.vectors = -(-kernel.lengths[-1] // WIDTH)
+        self.short = kernel.lengths[-1] // WIDTH <= MOST_UNROLLED
 
     def module(self) -> Iterator[str]:
         pointers = self._entry()
@@ -129,7 +148,7 @@ class _Text(Builder):
         yield from self.lines
 
     def _entry(self) -> list[str]:
-        self.block = "entry"
+        self.block, self.loops = "entry", []
         pointers = []
         for k in range(len(self.slots)):
             at = self.new(f"getelementptr ptr, ptr %table, i64 {k}")
@@ -149,46 +168,48 @@ class _Text(Builder):
 
     def _kept_in_memory(self, place: Strided) -> bool:
         """Whether an outer axis is reduced, so that each element is added to again and again."""
-        return any(s == 0 for s in place.strides[:-1])
+        return any(s == 0 for s in place.strides[: -2 if self._held_by_rows(place) else -1])
+
+    def _held_by_rows(self, place: Strided) -> bool:
+        """Whether the axis before the innermost is reduced, and that is done in registers."""
+        return self.short and len(self.k.lengths) > 1 and place.strides[-2] == 0
 
     def _elements(self, place: Strided) -> int:
         return int(np.prod([n for n, s in zip(self.k.lengths, place.strides, strict=True) if s],
                            dtype=int))  # fmt: skip
 
     def _fill(self, pointer: str, count: int, value: float) -> None:
-        with_index = self._loop(count)
-        at = self.new(f"getelementptr double, ptr {pointer}, i64 {with_index}")
+        index, _ = self._loop(count)
+        at = self.new(f"getelementptr double, ptr {pointer}, i64 {index}")
         self.lines.append(f"  store double {_double(value)}, ptr {at}")
         self._end_loop()
 
     # Loops
 
-    def _loop(self, count: int, step: int = 1, carried: Sequence[tuple[str, str]] = ()) -> str:
-        """Begin a loop; values that are carried from round to round are given as (type, first)."""
+    def _loop(self, count: int, step: int = 1, carried: Sequence[str] = ()) -> tuple[str, Any]:
+        """Begin a loop that carries vectors from round to round, given their first values.
+
+        Returns:
+            The index, and the names of the vectors within the loop and after it.
+        """
         self.labels += 1
         name = f"l{self.labels}"
-        self.stack = [*getattr(self, "stack", []), (name, step, len(self.lines) + 2, self.block)]
-        self.lines += [f"  br label %{name}", f"{name}:"]
-        self.lines.append("")  # the index, when the last block is known
-        self.carried = []
-        for n, (_kind, _first) in enumerate(carried):
-            self.lines.append("")
-            self.carried.append(f"%{name}c{n}")
+        self.loops.append((name, step, len(self.lines) + 2, self.block, carried))
+        self.lines += [f"  br label %{name}", f"{name}:", *[""] * (1 + len(carried))]
         self.lines += [
             f"  %{name}m = icmp slt i64 %{name}i, {count}",
             f"  br i1 %{name}m, label %{name}b, label %{name}e", f"{name}b:",
         ]  # fmt: skip
         self.block = f"{name}b"
-        self._kinds = carried
-        return f"%{name}i"
+        return f"%{name}i", [f"%{name}c{n}" for n in range(len(carried))]
 
-    def _end_loop(self, carried: Sequence[str] = (), first: Sequence[tuple[str, str]] = ()) -> None:
-        name, step, at, before = self.stack.pop()
+    def _end_loop(self, carried: Sequence[str] = ()) -> None:
+        name, step, at, before, first = self.loops.pop()
         self.lines.append(f"  %{name}n = add i64 %{name}i, {step}")
         self.lines[at] = f"  %{name}i = phi i64 [ 0, %{before} ], [ %{name}n, %{self.block} ]"
-        for n, (value, (kind, initial)) in enumerate(zip(carried, first, strict=True)):
+        for n, (value, initial) in enumerate(zip(carried, first, strict=True)):
             self.lines[at + 1 + n] = (
-                f"  %{name}c{n} = phi {kind} [ {initial}, %{before} ], [ {value}, %{self.block} ]"
+                f"  %{name}c{n} = phi {V} [ {initial}, %{before} ], [ {value}, %{self.block} ]"
             )
         self.lines += [f"  br label %{name}", f"{name}e:"]
         self.block = f"{name}e"
@@ -197,46 +218,75 @@ class _Text(Builder):
         if axis == len(self.k.lengths) - 1:
             self._row(pointers)
             return
-        index = self._loop(self.k.lengths[axis])
+        held = self._begun(
+            [k for k, (_, _, place) in self._sums() if self._held_by_rows(place)]
+            if axis == len(self.k.lengths) - 2 else []
+        )  # fmt: skip
+        index, names = self._loop(self.k.lengths[axis], 1, [*held.values()])
+        self.held.update(zip(held, names, strict=True))
         moved = []
-        for pointer, place in zip(pointers, self.slots, strict=True):
+        for k, (pointer, place) in enumerate(zip(pointers, self.slots, strict=True)):
+            if place.window is not None:
+                self._enter(k, index, axis)
             step = place.strides[axis]
             if step:
                 offset = self.new(f"mul i64 {index}, {step}")
                 pointer = self.new(f"getelementptr i8, ptr {pointer}, i64 {offset}")
             moved.append(pointer)
         self._nest(axis + 1, moved)
-        self._end_loop()
+        self._end_loop([self.held[key] for key in held])
+        self.held.update(zip(held, names, strict=True))
+        self._finish(pointers, held)
+
+    def _enter(self, k: int, index: str, axis: int) -> None:
+        """Note whether array k is there, at a place of an outer axis."""
+        first, end = self.slots[k].window[axis]
+        if (first, end) == (0, self.k.lengths[axis]):
+            return
+        moved = self.new(f"sub i64 {index}, {first}")
+        here = self.new(f"icmp ult i64 {moved}, {end - first}")
+        self.inside[k] = here if k not in self.inside else self.new(
+            f"and i1 {self.inside[k]}, {here}"
+        )  # fmt: skip
+
+    def _sums(self) -> Iterator[tuple[int, tuple[Any, Place, Strided]]]:
+        return enumerate(self.k.sums, self.first_sum)
+
+    def _begun(self, sums: Sequence[int]) -> dict[tuple[int, int], str]:
+        """Registers for some sums, one for each vector of the row or one for all."""
+        found = {}
+        for k in sums:
+            ufunc, _, place = self.k.sums[k - self.first_sum]
+            for n in range(self.vectors if place.strides[-1] else 1):
+                found[k, n] = splat(IDENTITY[ufunc])
+        return found
 
     # The innermost axis
 
     def _row(self, pointers: list[str]) -> None:
         length = self.k.lengths[-1]
-        whole, rest = divmod(length, WIDTH)
         self.along = [
-            self._broadcast(pointers[k], place) if place.strides[-1] == 0 else None
+            self._broadcast(pointers[k], place)
+            if place.strides[-1] == 0 and place.window is None
+            else None
             for k, place in enumerate(self.k.arrays)
         ]
-        totals = [
-            (V, splat(IDENTITY[ufunc])) for ufunc, _, place in self.k.sums if not place.strides[-1]
-        ]
-        found = [first for _, first in totals]
-        if whole > MOST_UNROLLED:
-            index = self._loop(whole * WIDTH, WIDTH, totals)
-            found = self._vector(pointers, index, None, [*self.carried])
-            name = self.stack[-1][0]
-            self._end_loop(found, totals)
-            found = [f"%{name}c{n}" for n in range(len(totals))]
-            whole = 0
-            start = length - rest
+        own = self._begun([k for k, (_, _, place) in self._sums()
+                           if not place.strides[-1] and not self._held_by_rows(place)])  # fmt: skip
+        whole, rest = divmod(length, WIDTH)
+        if self.short:
+            self.held.update(own)
+            for n in range(whole):
+                self._vector(pointers, str(n * WIDTH), n, None)
         else:
-            start = 0
-        for _ in range(whole):
-            found = self._vector(pointers, str(start), None, found)
-            start += WIDTH
+            index, names = self._loop(whole * WIDTH, WIDTH, [*own.values()])
+            self.held.update(zip(own, names, strict=True))
+            self._vector(pointers, index, 0, None)
+            self._end_loop([self.held[key] for key in own])
+            self.held.update(zip(own, names, strict=True))
         if rest:
-            found = self._vector(pointers, str(start), rest, found)
-        self._finish(pointers, found)
+            self._vector(pointers, str(length - rest), whole, rest)
+        self._finish(pointers, own)
 
     def _broadcast(self, pointer: str, place: Strided) -> str:
         if place.kind == "d":
@@ -246,35 +296,33 @@ class _Text(Builder):
         one = self.new(f"insertelement {B} poison, i1 {bit}, i32 0")
         return self.new(f"shufflevector {B} {one}, {B} poison, <{WIDTH} x i32> zeroinitializer")
 
-    def _vector(
-        self, pointers: list[str], index: str, rest: int | None, totals: list[str]
-    ) -> list[str]:
+    def _vector(self, pointers: list[str], index: str, number: int, rest: int | None) -> None:
         """Eight elements, or those that are left."""
         mask = None if rest is None else _mask(rest)
+        count = WIDTH if rest is None else rest
         values: dict[Place, tuple[str, str]] = {}
         for k, place in enumerate(self.k.arrays):
             there = self.along[k]
-            values["a", k] = (
-                there if there is not None else self._load(pointers[k], index, place, mask),
-                place.kind,
-            )
-        for k, number in enumerate(self.numbers):
-            values["n", k] = number, "d"
+            if place.window is not None:
+                there = self._load_window(k, pointers[k], index, count)
+            elif there is None:
+                there = self._load(pointers[k], index, place, mask)
+            values["a", k] = there, place.kind
+        for k, constant in enumerate(self.numbers):
+            values["n", k] = constant, "d"
         for k, operation in enumerate(self.k.operations):
             values["v", k] = self._result(operation, [values[p] for p in operation.operands])
         for k, (value, place) in enumerate(self.k.outs, self.first_out):
             self._store(pointers[k], index, place, mask, values[value])
-        totals, n = [*totals], 0
-        for k, (ufunc, value, place) in enumerate(self.k.sums, self.first_sum):
+        for k, (ufunc, value, place) in self._sums():
             x = self._as_number(values[value])
-            if place.strides[-1]:
+            key = k, number if place.strides[-1] else 0
+            if key not in self.held:
                 self._combine_in_memory(ufunc, pointers[k], index, place, mask, x)
                 continue
-            if mask is not None:
+            if mask is not None and not place.strides[-1]:
                 x = self.new(f"select {B} {mask}, {V} {x}, {V} {splat(IDENTITY[ufunc])}")
-            totals[n] = self._combined(ufunc, totals[n], x)
-            n += 1
-        return totals
+            self.held[key] = self._combined(ufunc, self.held[key], x)
 
     def _at(self, pointer: str, index: str, step: int) -> str:
         offset = str(int(index) * step) if index.isdigit() else self.new(f"mul i64 {index}, {step}")
@@ -303,6 +351,29 @@ class _Text(Builder):
                 f"{t} {zero})"
             )
         return found if place.kind == "d" else self.new(f"icmp ne {t} {found}, zeroinitializer")
+
+    def _load_window(self, k: int, pointer: str, index: str, count: int) -> str:
+        """What an array has of eight elements, and zeros elsewhere."""
+        place = self.slots[k]
+        first, end = place.window[-1]
+        if index.isdigit():
+            seen = [n < count and first <= int(index) + n < end for n in range(WIDTH)]
+            if not any(seen):
+                return "zeroinitializer"
+            mask = _truths(seen)
+        else:
+            start = self.new(f"sub i64 {index}, {first}")
+            one = self.new(f"insertelement {INTEGERS} poison, i64 {start}, i32 0")
+            all_of_it = self.new(f"shufflevector {INTEGERS} {one}, {INTEGERS} poison, "
+                                 f"<{WIDTH} x i32> zeroinitializer")  # fmt: skip
+            lanes = ", ".join([f"i64 {n}" for n in range(WIDTH)])
+            at = self.new(f"add {INTEGERS} {all_of_it}, <{lanes}>")
+            mask = self.new(f"icmp ult {INTEGERS} {at}, {whole(end - first)}")
+        if k in self.inside:
+            one = self.new(f"insertelement {B} poison, i1 {self.inside[k]}, i32 0")
+            here = self.new(f"shufflevector {B} {one}, {B} poison, <{WIDTH} x i32> zeroinitializer")
+            mask = self.new(f"and {B} {mask}, {here}")
+        return self._load(pointer, index, place, mask)
 
     def _store(
         self, pointer: str, index: str, place: Strided, mask: str | None, value: tuple[str, str]
@@ -346,14 +417,17 @@ class _Text(Builder):
         nan = self.new(f"fcmp uno {V} {a}, {a}")
         return self.new(f"select {B} {nan}, {V} {a}, {V} {y}")
 
-    def _finish(self, pointers: list[str], totals: list[str]) -> None:
-        """Write what has been reduced along the row."""
-        n = 0
-        for k, (ufunc, _, place) in enumerate(self.k.sums, self.first_sum):
+    def _finish(self, pointers: list[str], held: Iterable[tuple[int, int]]) -> None:
+        """Write what has been reduced in registers."""
+        for key in held:
+            (k, n), x = key, self.held.pop(key)
+            ufunc, _, place = self.k.sums[k - self.first_sum]
             if place.strides[-1]:
+                rest = self.k.lengths[-1] - n * WIDTH
+                mask = _mask(rest) if rest < WIDTH else None
+                self._combine_in_memory(ufunc, pointers[k], str(n * WIDTH), place, mask, x)
                 continue
-            one = self._folded(ufunc, totals[n])
-            n += 1
+            one = self._folded(ufunc, x)
             if self._kept_in_memory(place):
                 before = self._splat(self.new(f"load double, ptr {pointers[k]}"))
                 one = self._combined(ufunc, before, one)
@@ -378,6 +452,8 @@ class _Text(Builder):
 
     def _result(self, operation: Operation, given: list[tuple[str, str]]) -> tuple[str, str]:
         form = operation.form
+        if form == "pad":
+            return given[0]
         if form in _LOGIC:
             return self.new(f"{_LOGIC[form]} {B} {given[0][0]}, {given[1][0]}"), "?"
         if form in _NOT:
@@ -398,4 +474,8 @@ class _Text(Builder):
 
 
 def _mask(count: int) -> str:
-    return f"<{', '.join([f'i1 {int(k < count)}' for k in range(WIDTH)])}>"
+    return _truths([k < count for k in range(WIDTH)])
+
+
+def _truths(values: Sequence[bool]) -> str:
+    return f"<{', '.join([f'i1 {int(v)}' for v in values])}>"

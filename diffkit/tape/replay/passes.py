@@ -10,6 +10,7 @@ import numpy as np
 from ..recording import CONSTANT
 from .array_code import Code, Coder, joined_axes
 from .fusing import Pass, form_of
+from .fusing import window as window_of
 from .inner_loops import same_bits
 from .program import Node
 from .writers import REDUCTIONS
@@ -29,6 +30,7 @@ class BoundKernel:
         results: those of them that are written to memory.
         numbers: the nodes of its operands that are numbers and no constants.
         code: the instruction that runs it.
+        table: the addresses that it is given.
     """
 
     def __init__(self, of: Pass, nodes: Sequence[Node], coder: Coder, exact: bool) -> None:
@@ -46,11 +48,11 @@ class BoundKernel:
         made = _Lowered(of, nodes, coder)
         self._engine, address = made.kernel.compiled()
         self.numbers = tuple([n for n in made.numbers if nodes[n].rule is not CONSTANT])
-        self._table = np.array(made.addresses, np.int64)
+        self.table = np.array(made.addresses, np.int64)
         coder.kept += [self, *made.kept]  # addresses alone keep nothing alive
         read = {n for k in of.nodes for n in nodes[k].operands}
-        self._scale = _largest([nodes[n].value for n in read if _is_float(nodes[n].value)])
-        self.code: Code = [coder.L.KERNEL, 4, address, self._table.ctypes.data]
+        self._scale = largest([nodes[n].value for n in read])
+        self.code: Code = [coder.L.KERNEL, 4, address, self.table.ctypes.data]
 
     def require_agreement(self, found: Any, recorded: Any) -> None:
         """Compare a result with the recorded one.
@@ -70,9 +72,9 @@ def _is_float(value: Any) -> bool:
     return type(value) is float or getattr(value, "dtype", None) == np.float64
 
 
-def _largest(values: Sequence[Any]) -> float:
-    """The largest of all finite numbers in some values."""
-    sizes = [np.abs(np.asarray(v, float)) for v in values]
+def largest(values: Sequence[Any]) -> float:
+    """The largest of all finite doubles in some values."""
+    sizes = [np.abs(np.asarray(v)) for v in values if _is_float(v)]
     return max([float(np.max(s, initial=0.0, where=np.isfinite(s))) for s in sizes], default=0.0)
 
 
@@ -83,19 +85,19 @@ class _Lowered:
         from .kernels import Kernel, Operation, Strided
 
         operations = []
-        names: dict[int, tuple[str, int]] = {}
-        arrays: list[int] = []
+        names: dict[Any, tuple[str, int]] = {}
+        arrays: list[tuple[int, Any]] = []  # nodes, and their windows
         self.numbers: list[int] = []
 
-        def name(n: int) -> tuple[str, int]:
-            if n in names:
-                return names[n]
-            table, kind = (
-                (arrays, "a") if type(nodes[n].value) is np.ndarray else (self.numbers, "n")
-            )
-            table.append(n)
-            names[n] = kind, len(table) - 1
-            return names[n]
+        def name(n: int, window: Any = None) -> tuple[str, int]:
+            key = n if window is None else (n, window)
+            if key not in names and type(nodes[n].value) is np.ndarray:
+                arrays.append((n, window))
+                names[key] = "a", len(arrays) - 1
+            elif key not in names:
+                self.numbers.append(n)
+                names[key] = "n", len(self.numbers) - 1
+            return names[key]
 
         sums = []
         outs = []
@@ -105,20 +107,25 @@ class _Lowered:
                 sums.append((k, REDUCTIONS[node.rule.fn], name(node.operands[0])))
                 continue
             form, operands = form_of(node, nodes)
-            operations.append(Operation(form, tuple([name(n) for n in operands])))
+            given_window = window_of(node, nodes) if form == "pad" else None
+            operations.append(Operation(form, tuple([name(n, given_window) for n in operands])))
             names[k] = "v", len(operations) - 1
             if k in of.results:
                 outs.append((k, names[k]))
-        self.kept = [coder.arrays[n] for n in arrays]
-        given = [np.broadcast_to(a, of.shape) for a in self.kept]
+        self.kept = [coder.arrays[n] for n, _ in arrays]
+        windows = [w for _, w in arrays]
+        given = [_placed(a, w, of.shape) for a, w in zip(self.kept, windows, strict=True)]
         self.kept += [coder.arrays[k] for k, _ in outs]
         written = [coder.arrays[k] for k, _ in outs]
         totals = [_spread(coder.arrays.get(k), nodes[k], of.shape) for k, _, _ in sums]
-        strides = [*[a.strides for a in (*given, *written)], *[s for s, _ in totals]]
-        lengths, strides = _axes(of.shape, strides, [a.itemsize for a in (*given, *written)]
-                                 + [8] * len(totals))  # fmt: skip
-        kinds = [a.dtype.char for a in (*given, *written)] + ["d"] * len(totals)
-        places = [Strided(s, c) for s, c in zip(strides, kinds, strict=True)]
+        strides = [*[s for s, _ in given], *[a.strides for a in written], *[s for s, _ in totals]]
+        seen = [*self.kept[: len(given)], *written]
+        kinds = [a.dtype.char for a in seen] + ["d"] * len(totals)
+        lengths, strides, windows = _axes(
+            of.shape, strides, [8 if kind == "d" else 1 for kind in kinds], windows
+        )
+        windows += [None] * (len(kinds) - len(windows))
+        places = [Strided(*one) for one in zip(strides, kinds, windows, strict=True)]
         first, last = len(given), len(given) + len(written)
         self.kernel = Kernel(
             lengths, tuple(places[:first]), len(self.numbers), tuple(operations),
@@ -129,7 +136,7 @@ class _Lowered:
         numbers = coder.numbers.ctypes.data
         self.kept += [array for _, array in totals]
         self.addresses = [
-            *[a.ctypes.data for a in given], *[numbers + 8 * n for n in self.numbers],
+            *[at for _, at in given], *[numbers + 8 * n for n in self.numbers],
             *[a.ctypes.data for a in written],
             *[numbers + 8 * k if array is None else array.ctypes.data
               for (k, _, _), (_, array) in zip(sums, totals, strict=True)],
@@ -147,12 +154,37 @@ def _spread(out: Any, node: Node, to: tuple[int, ...]) -> tuple[tuple[int, ...],
     return tuple([0 if a in reduced else s for a, s in enumerate(there.strides)]), out
 
 
+def _placed(array: Any, window: Any, to: tuple[int, ...]) -> tuple[tuple[int, ...], int]:
+    """The strides of an array along the axes of a pass, and the address of the first element; of
+    one with a window, where the first element would be."""
+    if window is None:
+        return np.broadcast_to(array, to).strides, array.ctypes.data
+    there = array.reshape([end - first for first, end in window])
+    if not np.may_share_memory(there, array):
+        raise Differs
+    before = sum([first * s for (first, _), s in zip(window, there.strides, strict=True)])
+    return there.strides, array.ctypes.data - before
+
+
 def _axes(
-    to: tuple[int, ...], strides: Sequence[tuple[int, ...]], sizes: Sequence[int]
-) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
-    """The lengths of the axes, and the strides of each array; innermost is the axis along which
-    most arrays lie element by element."""
-    axes = joined_axes(to, strides) or [(1, (0,) * len(strides))]
+    to: tuple[int, ...], strides: Sequence[tuple[int, ...]], sizes: Sequence[int], windows: Any
+) -> tuple[tuple[int, ...], list[tuple[int, ...]], list[Any]]:
+    """The lengths of the axes, and the strides and the window of each array; innermost is the axis
+    along which most arrays lie element by element."""
+    # An axis with a window is not joined to others.
+    whole = [all(w is None or w[axis] == (0, n) for w in windows) for axis, n in enumerate(to)]
+    axes: list[Any] = []
+    axis = 0
+    while axis < len(to):
+        end = axis + 1
+        while whole[axis] and end < len(to) and whole[end]:
+            end += 1
+        joined = joined_axes(to[axis:end], [s[axis:end] for s in strides])
+        if not whole[axis]:
+            joined = [(to[axis], tuple([s[axis] for s in strides]))]
+        axes += [(n, steps, None if whole[axis] else axis) for n, steps in joined]
+        axis = end
+    axes = axes or [(1, (0,) * len(strides), None)]
 
     def fits(axis: Any) -> int:
         return sum([step == size for step, size in zip(axis[1], sizes, strict=True)]) - 2 * sum(
@@ -161,5 +193,8 @@ def _axes(
 
     inner = max(range(len(axes)), key=lambda k: (fits(axes[k]), k))
     axes.append(axes.pop(inner))
-    lengths = tuple([length for length, _ in axes])
-    return lengths, [tuple([steps[k] for _, steps in axes]) for k in range(len(strides))]
+    return (
+        tuple([length for length, _, _ in axes]),
+        [tuple([steps[k] for _, steps, _ in axes]) for k in range(len(strides))],
+        [w and tuple([(0, n) if at is None else w[at] for n, _, at in axes]) for w in windows],
+    )

@@ -43,7 +43,7 @@ class PythonCall:
             cells[self.target] = y
 
 
-class _Stretch:
+class Stretch:
     """Operations whose instructions are run in one go.
 
     Attributes:
@@ -57,6 +57,11 @@ class _Stretch:
         self._address = self._code.buffer_info()[0]
         self._run = coder.L.entry()
         self.given, self.made = tuple(given), tuple(made)
+
+    @property
+    def words(self) -> Any:
+        """The instructions, as 64-bit integers."""
+        return np.frombuffer(self._code, np.int64)
 
     def __call__(self, cells: list[Any]) -> None:
         coder = self._coder
@@ -110,7 +115,7 @@ def stretches(
         numbers = [k for k in here_made if coder.is_number(k) and nodes[k].rule is not GUARD]
         first, last = more
         code = [*first, *[word for k in here for word in written[k]], *last]
-        return _Stretch(coder, code, given, [k for k in numbers if k in wanted])
+        return Stretch(coder, code, given, [k for k in numbers if k in wanted])
 
     end = len(parts) - 1
     return [
@@ -166,7 +171,7 @@ def _computed(nodes: Sequence[Node], coder: Coder, kernel: BoundKernel, trial: l
         Differs: it gives something else.
     """
     given = [n for n in kernel.numbers if coder.is_number(n)]
-    _Stretch(coder, kernel.code, given, ())(trial)
+    Stretch(coder, kernel.code, given, ())(trial)
     for k in kernel.results:
         there = coder.arrays[k] if k in coder.arrays else coder.value_at(k)
         kernel.require_agreement(there, nodes[k].value)
@@ -183,7 +188,7 @@ def _tried(nodes: Sequence[Node], coder: Coder, k: int, cells: list[Any]) -> Cod
         code = coder.code(k, out)
         _spoil(nodes, coder, k)
         given = [n for n in _numbers_of(nodes, k) if coder.is_number(n)]
-        _Stretch(coder, code, given, ())(cells)
+        Stretch(coder, code, given, ())(cells)
     except (NotInstruction, MissedBranch):
         return None
     if node.rule is GUARD:

@@ -2,15 +2,18 @@
 
 exp and expm1 reduce their argument by multiples of log(2) in two parts (Cody & Waite 1980, chapter
 6) and sum Taylor's series; the logarithm is that of fdlibm (Sun Microsystems 1993,
-``__ieee754_log``); sines and cosines are those of ``sines``, with the C library where these are
-not to be trusted. Their errors are below one unit in the last place, those of tanh below 2.5, and
-of the squared hyperbolic secant below 3.5 (``tests/tape/replay/test_kernels.py`` measures them).
+``__ieee754_log``). Sines and cosines reduce theirs by multiples of pi/2 in three parts (Cody &
+Waite, chapter 8) and take the polynomials of fdlibm (``__kernel_sin`` and ``__kernel_cos``); the C
+library is asked beyond 2**20, and so close to a multiple of pi/2 that three parts are too few. All
+errors are below one unit in the last place, but those of tanh below 2.5 and of the squared
+hyperbolic secant below 3.5 (``tests/tape/replay/test_kernels.py`` measures them).
 """
 
 # LLVM's assembly is text.
 # mypy: ignore-errors
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import factorial
 from typing import Any
 
@@ -26,12 +29,12 @@ DECLARATIONS = f"""
 declare {V} @llvm.sqrt.{_S}({V})
 declare {V} @llvm.fabs.{_S}({V})
 declare {V} @llvm.copysign.{_S}({V}, {V})
-declare i1 @llvm.vector.reduce.or.v{WIDTH}i1({B})
 declare {V} @llvm.fma.{_S}({V}, {V}, {V})
 declare {V} @llvm.masked.load.{_S}.p0(ptr, i32, {B}, {V})
 declare void @llvm.masked.store.{_S}.p0({V}, ptr, i32, {B})
 declare {V} @llvm.masked.gather.{_S}.v{WIDTH}p0(<{WIDTH} x ptr>, i32, {B}, {V})
 declare void @llvm.masked.scatter.{_S}.v{WIDTH}p0({V}, <{WIDTH} x ptr>, i32, {B})
+declare i1 @llvm.vector.reduce.or.v{WIDTH}i1({B})
 declare <{WIDTH} x i8> @llvm.masked.load.v{WIDTH}i8.p0(ptr, i32, {B}, <{WIDTH} x i8>)
 declare void @llvm.masked.store.v{WIDTH}i8.p0(<{WIDTH} x i8>, ptr, i32, {B})
 declare <{WIDTH} x i8> @llvm.masked.gather.v{WIDTH}i8.v{WIDTH}p0(<{WIDTH} x ptr>, i32, {B}, <{WIDTH} x i8>)
@@ -46,7 +49,6 @@ _LOG = (
     6.666666666666735130e-01,
 )  # fmt: skip
 _ROOT_HALF = 0x3FE6A09E667F3BCD  # the bits of sqrt(1/2)
-_HALF_PI = 1.57079632673412561417e00, 6.07710050630396597660e-11, 2.02226624879595063154e-21
 _SIN = (
     1.58969099521155010221e-10, -2.50507602534068634195e-08, 2.75573137070700676789e-06,
     -1.98412698298579493134e-04, 8.33333333332248946124e-03, -1.66666666666666324348e-01,
@@ -55,7 +57,8 @@ _COS = (
     -1.13596475577881948265e-11, 2.08757232129817482790e-09, -2.75573143513906633035e-07,
     2.48015872894767294178e-05, -1.38888888888741095749e-03, 4.16666666666666019037e-02,
 )  # fmt: skip
-FARTHEST = 2.0**20
+_HALF_PI = 1.57079632673412561417e00, 6.07710050630396597660e-11, 2.02226624879595063154e-21
+FARTHEST = 2.0**20  # arguments that sines are computed of here
 NEAREST = 2.0**-30  # to a multiple of pi/2
 TINY = 2.0**-27  # below it, a double is its own sine
 _DEGREE = 13  # of the series of exp, on |r| <= log(2) / 2
@@ -76,6 +79,7 @@ class Builder:
         self.lines: list[str] = []
         self.names = 0
         self.block = "entry"  # which the next line is in
+        self.known: dict[Any, Any] = {}  # what several functions of one argument need
 
     def new(self, expression: str) -> str:
         self.names += 1
@@ -161,6 +165,12 @@ def exp(b: Builder, x: str) -> str:
 
 def _decay(b: Builder, x: str) -> tuple[str, str]:
     """exp(-2 |x|), and that less 1, each accurate by itself."""
+    if ("decay", x) not in b.known:
+        b.known["decay", x] = _both_decays(b, x)
+    return b.known["decay", x]
+
+
+def _both_decays(b: Builder, x: str) -> tuple[str, str]:
     y = _clamped(b, b.multiply(b.magnitude(x), splat(-2.0)), -746.0, 0.0)
     n, r = _reduced(b, y)
     series, power = _series(b, r), _power_of_two(b, n)
@@ -208,45 +218,48 @@ def log(b: Builder, x: str) -> str:
 
 
 def sin(b: Builder, x: str) -> str:
-    return _turned(b, x, cosine=False)
+    return _or_library(b, "sin", x, *turned(b, x, cosine=False))
 
 
 def cos(b: Builder, x: str) -> str:
-    return _turned(b, x, cosine=True)
+    return _or_library(b, "cos", x, *turned(b, x, cosine=True))
 
 
-def _turned(b: Builder, x: str, cosine: bool) -> str:
-    """Sine or cosine; far from zero and close to a multiple of pi/2 that of the C library."""
-    shifted = b.fma(x, splat(2 / np.pi), splat(_ROUND))
-    n = b.subtract(shifted, splat(_ROUND))
-    quadrant = b.bits(shifted)
+def turned(b: Builder, x: str, cosine: bool) -> tuple[str, str]:
+    """The sines or cosines, and where they are not right."""
+    if ("turned", x) not in b.known:
+        b.known["turned", x] = _quarter(b, x)
+    sine, cosines, quadrant, bad = b.known["turned", x]
     if cosine:
         quadrant = b.integer("add", quadrant, 1)
-    high, low = _quarter(b, x, n)
-    z = b.multiply(high, high)
     odd = b.new(f"trunc {INTEGERS} {quadrant} to {B}")
-    y = b.select(odd, _cosine(b, high, low, z), _sine(b, high, low, z))
+    y = b.select(odd, cosines, sine)
     sign = b.integer("shl", b.integer("and", quadrant, 2), 62)
-    y = b.from_bits(b.new(f"xor {INTEGERS} {b.bits(y)}, {sign}"))
-    size = b.magnitude(x)
+    y = b.from_bits(b.integer("xor", b.bits(y), sign))
     if not cosine:
-        y = b.select(b.compare("olt", size, TINY), x, y)
-    far = b.compare("uge", size, FARTHEST)
-    near = b.compare("olt", b.magnitude(high), NEAREST)
-    near = b.new(f"and {B} {near}, {b.compare('ogt', size, 0.5)}")
-    return _or_library(b, "cos" if cosine else "sin", x, y, b.new(f"or {B} {far}, {near}"))
+        y = b.select(b.compare("olt", b.magnitude(x), TINY), x, y)
+    return y, bad
 
 
-def _quarter(b: Builder, x: str, n: str) -> tuple[str, str]:
-    """x less n times pi/2, and what rounding takes off that; the first product is exact."""
-    first, second, third = [splat(part) for part in _HALF_PI]
-    part = b.subtract(x, b.multiply(n, first))
+def _quarter(b: Builder, x: str) -> tuple[str, str, str, str]:
+    """Sines and cosines of x less a multiple of pi/2, which multiple, and where they fail."""
+    shifted = b.add(b.multiply(x, splat(2 / np.pi)), splat(_ROUND))
+    n = b.subtract(shifted, splat(_ROUND))
+    first, second, third = map(splat, _HALF_PI)
+    part = b.subtract(x, b.multiply(n, first))  # the product is exact
     product = b.multiply(n, second)
     rest = b.subtract(part, product)
     error = b.subtract(b.subtract(part, rest), product)
     small = b.subtract(b.multiply(n, third), error)
     high = b.subtract(rest, small)
-    return high, b.subtract(b.subtract(rest, high), small)
+    low = b.subtract(b.subtract(rest, high), small)
+    size = b.magnitude(x)
+    far = b.compare("uge", size, FARTHEST)
+    near = b.compare("olt", b.magnitude(high), NEAREST)
+    lost = b.new(f"and {B} {near}, {b.compare('ogt', size, 0.5)}")
+    bad = b.new(f"or {B} {far}, {lost}")
+    z = b.multiply(high, high)
+    return _sine(b, high, low, z), _cosine(b, high, low, z), b.bits(shifted), bad
 
 
 def _sine(b: Builder, x: str, low: str, z: str) -> str:
@@ -266,7 +279,7 @@ def _cosine(b: Builder, x: str, low: str, z: str) -> str:
     return b.add(w, b.add(lost, rest))
 
 
-def _polynomial(b: Builder, coefficients: Any, z: str) -> str:
+def _polynomial(b: Builder, coefficients: Sequence[float], z: str) -> str:
     y = splat(coefficients[0])
     for c in coefficients[1:]:
         y = b.fma(y, z, splat(c))

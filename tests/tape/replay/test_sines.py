@@ -15,7 +15,8 @@ if importlib.util.find_spec("llvmlite") is None:
     pytest.skip("llvmlite is not installed (extra 'fast')", allow_module_level=True)
 
 from diffkit.tape.replay import sines
-from diffkit.tape.replay.sines import FARTHEST, vectorised
+from diffkit.tape.replay.sines import vectorised
+from diffkit.tape.replay.vector_functions import FARTHEST
 
 UFUNCS = [np.sin, np.cos]
 
@@ -79,7 +80,7 @@ def test_hard_arguments_are_left_to_numpy(ufunc: np.ufunc, hard: float, size: in
 
 
 def test_without_a_loop_it_is_numpys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sines, "_V", "no type")
+    monkeypatch.setattr(sines, "V", "no type")
     assert sines.vectorised.__wrapped__(np.sin) is np.sin
 
 
