@@ -22,7 +22,7 @@ from .writers import REDUCTIONS, simple, special_power
 
 MOST = 48  # operations of a pass: the processor has registers for so many values
 RECENT = 6  # passes of the same shape that an operation may join
-MOST_NODES = 4000  # of a program, whose dependencies are followed again and again
+MOST_NODES = 200_000  # of a program; each takes 0.1 ms to be tried as it is and in a pass
 LARGEST = 1 << 22  # elements of an array of which it is found out where a part of it lies
 WORTH = 256  # elements from which one operation alone is a kernel, where it is more than a sum
 _NUMBERS = (float, np.float64)
@@ -112,6 +112,9 @@ class _Gathered:
     Attributes:
         unit: for each node the number of the pass that it is in, or its own.
         members: for each unit its nodes.
+        before: for each unit the nodes that it reads.
+        readers: for each unit the nodes that read one of its own.
+        latest: for each unit the last node among its own and those of all units it waits for.
     """
 
     def __init__(self, program: Program, forms: set[Any], sums: bool) -> None:
@@ -119,11 +122,15 @@ class _Gathered:
         self.unit = list(range(len(self.nodes)))
         self.members: dict[int, list[int]] = {k: [k] for k in self.unit}
         self.before: dict[int, set[int]] = {}
+        self.readers: dict[int, list[int]] = {}
+        self.latest = list(self.unit)
         self.reduced: set[int] = set()
         self.shapes: dict[int, tuple[int, ...]] = {}
         recent: dict[tuple[int, ...], list[int]] = {}
         for k, node in enumerate(self.nodes):
             self.before[k] = set(node.operands)
+            for n in self.before[k]:
+                self.readers.setdefault(self.unit[n], []).append(k)
             shape = self._shape(node)
             if shape is None and sums:
                 shape = self._reduced_shape(node)
@@ -176,14 +183,18 @@ class _Gathered:
         return not self._depends(waiting, u)
 
     def _depends(self, waiting: Iterable[int], u: int) -> bool:
-        """Whether one of some nodes waits for a pass."""
+        """Whether one of some nodes waits for a pass.
+
+        What waits for it waits for its last member, too.
+        """
+        last = self.members[u][-1]
         seen: set[int] = set()
         stack = [self.unit[n] for n in waiting]
         while stack:
             at = stack.pop()
             if at == u:
                 return True
-            if at not in seen:
+            if at not in seen and self.latest[at] >= last:
                 seen.add(at)
                 stack += [self.unit[n] for n in self.before[at]]
         return False
@@ -193,6 +204,14 @@ class _Gathered:
         self.members[u].append(k)
         self.before[u] |= self.before.pop(k)
         del self.members[k]
+        self.latest[u] = k
+        stack = [u]
+        while stack:
+            for n in self.readers.get(stack.pop(), ()):
+                at = self.unit[n]
+                if self.latest[at] != k:
+                    self.latest[at] = k
+                    stack.append(at)
 
     def _is_worth_it(self, u: int) -> bool:
         members = self.members[u]

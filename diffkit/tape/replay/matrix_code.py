@@ -41,6 +41,7 @@ def writers() -> dict[Primitive, Writer]:
         linalg.ill_conditioned: _ill_conditioned,
         linalg.vanishing: _vanishing,
         RULES[np.expand_dims]: _number_as_array,
+        RULES[np.broadcast_to]: _number_as_array,
     }
 
 
@@ -218,7 +219,7 @@ def _vanishing(coder: Coder, k: int, node: Node, out: Any) -> Code:
 
 
 def _number_as_array(coder: Coder, k: int, node: Node, out: Any) -> Code:
-    """``np.expand_dims`` of a number."""
+    """A number as an array, of one element or of many."""
     if out is None or coder.arrays.get(node.operands[0]) is not None:
         raise NotInstruction
     return coder._copied(out, node.operands[0])

@@ -28,6 +28,8 @@ WITHOUT_PYTHON: dict[str, Any] = {
     "slices": lambda x: x[1:, ::2] * x[:-1, 1::2],
     "backwards": lambda x: x[::-1] - x[:, ::-1],
     "transposed": lambda x: x.T * x[:4, :].T[:, :1],
+    "a number as an array": lambda x: np.broadcast_to(np.sum(x), (3, 2)) * x[:3, 1:3],
+    "a number as one element": lambda x: np.expand_dims(np.sum(x), 0) * x,
     "a sum": lambda x: np.sum(x * x),
     "a sum over rows": lambda x: np.sum(x, axis=0),
     "a sum over columns": lambda x: np.sum(x, axis=1),
