@@ -503,7 +503,8 @@ def prepare(
         backend: a name or a configured backend.
         argnums: the arguments that are differentiated.
         plan: "source", "native", "machine", "arrays" or "eager", to have it computed that way; by
-            default the fastest for the size of the function. See ``Plan``.
+            default the fastest that keeps the bits of the operator. "machine" is faster still, and
+            rounds otherwise. See ``Plan``.
         on_change: "record" to record again where the recording does not hold, "raise" to raise
             StaleTapeError.
         sparse: for Jacobians and Hessians, True or a pattern: the pattern is found and coloured

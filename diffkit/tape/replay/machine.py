@@ -25,7 +25,9 @@ from llvmlite import binding
 
 from . import loops as L
 
-PART = 100  # instructions of one function: LLVM takes longer than proportionally to more
+# Instructions of one function. LLVM takes longer than proportionally to more; where it was asked
+# for, it may take its time: what passes from one function to the next goes through memory.
+PART, LONG_PART = 100, 400
 _SLOT, _FRONT = 8, 8 * L.FRONT
 
 _INFIX = {L.ADD: "fadd", L.SUBTRACT: "fsub", L.MULTIPLY: "fmul", L.DIVIDE: "fdiv"}
@@ -84,8 +86,15 @@ def _target() -> Any:
 
 
 def _parts(body: Any, given: tuple[Any, ...], outputs: Any) -> list[_Part]:
-    """The functions; each stores only what a later one reads, or what is a result."""
-    parts = [_Part(body[k : k + PART], *given) for k in range(0, len(body), PART)]
+    """The functions; each stores only what a later one reads, or what is a result.
+
+    Args:
+        body: the instructions.
+        given: the functions, the constants, and whether it is contracted.
+        outputs: the slots of the results.
+    """
+    size = LONG_PART if given[-1] else PART
+    parts = [_Part(body[k : k + size], *given) for k in range(0, len(body), size)]
     wanted = set(outputs)
     for part in reversed(parts):
         written = part.written
