@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ...rules import RULES, arithmetic, joins, selection, shape
+from ...rules import RULES, arithmetic, elementary, joins, selection, shape
 from ..recording import CONSTANT, GUARD
 from .inner_loops import InnerLoop, address_of, inner_loop
 from .native import available
@@ -100,6 +100,8 @@ class Coder:
             return self.of_matrices[rule](self, k, node, out)
         if rule is selection.where:
             return self._elementwise(self.L.SELECT, None, k, node, out)
+        if rule is elementary.sech_squared:
+            return self._sech_squared(node, out)
         if rule is arithmetic.raised:
             ufunc = special_power(node, self.nodes)
             if ufunc is None:
@@ -195,6 +197,25 @@ class Coder:
         if loop is None:
             raise NotInstruction
         return [*code, *self._elements(kind, loop.address, loop.data, to, [*operands, result])]
+
+    def _sech_squared(self, node: Node, out: Any) -> Code:
+        """The operations of ``elementary.sech_squared_into``, one by one."""
+        if out is None:
+            raise NotInstruction
+        x, y = self._place(node.operands[0], out.shape), self._array(out, out.shape)
+        d = self._array(np.empty_like(out), out.shape)
+        minus_two, one, four = [self._array(np.array(c), out.shape) for c in (-2.0, 1.0, 4.0)]
+        code: Code = []
+        for fn, *places in (
+            (np.abs, x, y), (np.multiply, y, minus_two, y), (np.exp, y, y), (np.add, y, one, d),
+            (np.multiply, d, d, d), (np.multiply, y, four, y), (np.divide, y, d, y),
+        ):  # fmt: skip
+            kinds = "".join([kind for _, _, kind in places])
+            loop = inner_loop(fn, f"{kinds[:-1]}->{kinds[-1]}")
+            if loop is None:
+                raise NotInstruction
+            code += self._elements(self.L.LOOP, loop.address, loop.data, out.shape, places)
+        return code
 
     def _converted(self, place: Place, to: tuple[int, ...], code: Code) -> Place:
         """Truth values as numbers, in memory of their own."""

@@ -111,11 +111,13 @@ class Kernel:
         Raises:
             RuntimeError: this version of LLVM does not take the text.
         """
-        return _compiled("\n".join(_Text(self).module()))
+        return _compiled(self)
 
 
 @functools.lru_cache(256)
-def _compiled(text: str) -> tuple[Any, int]:
+def _compiled(kernel: Kernel) -> tuple[Any, int]:
+    """Of equal kernels, as each step of a loop has them, one is written out."""
+    text = "\n".join(_Text(kernel).module())
     engine = binding.create_mcjit_compiler(binding.parse_assembly(text), _target())
     engine.finalize_object()
     return engine, engine.get_function_address("run")

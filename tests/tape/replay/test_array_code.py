@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import diffkit as dk
+from diffkit.rules import elementary
 from diffkit.tape import record_many
 from diffkit.tape.replay import arrays
 from diffkit.tape.replay.array_code import Coder, NotInstruction
@@ -24,6 +25,7 @@ WITHOUT_PYTHON: dict[str, Any] = {
     "a short row": lambda x: x + np.arange(4.0),
     "a short column": lambda x: x * x[:, :1] - x[0],
     "functions": lambda x: np.exp(np.tanh(x)) + np.sqrt(np.abs(x)) * np.sin(x),
+    "the slope of tanh": lambda x: elementary.sech_squared(x * 3) * elementary.sech_squared(x[0]),
     "powers": lambda x: x**2 + np.abs(x) ** 0.5,
     "slices": lambda x: x[1:, ::2] * x[:-1, 1::2],
     "backwards": lambda x: x[::-1] - x[:, ::-1],
