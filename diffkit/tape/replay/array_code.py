@@ -31,6 +31,7 @@ SHORT_AXIS = 64  # elements of the last axis below which broadcasting is slow
 SPREAD = 1 << 20  # elements of the largest constant that is kept broadcast
 _MINUS_ZERO = -(2**63)  # its bits, as an integer
 _COUNT = RULES[np.count_nonzero]
+_RESHAPE = RULES[np.reshape]
 _INTEGERS = (int, np.int64)
 _TRUTHS = (bool, np.bool_)
 _NUMBERS = {float, np.float64, *_INTEGERS, *_TRUTHS}
@@ -96,6 +97,8 @@ class Coder:
             return self._element(k, node)
         if node.kwargs:
             raise NotInstruction
+        if rule is _RESHAPE:
+            return self._same_number(k, node)
         if rule in self.of_matrices:
             return self.of_matrices[rule](self, k, node, out)
         if rule is selection.where:
@@ -342,6 +345,16 @@ class Coder:
         if kind != "d" or array.dtype.char != "d":
             raise NotInstruction
         return self._copy(array.shape, source, by, target, into)
+
+    def _same_number(self, k: int, node: Node) -> Code:
+        """A number that is given the shape that it has."""
+        n = node.operands[0]
+        if not (self.is_number(k) and self.is_number(n)):
+            raise NotInstruction
+        (source, _, kind), (target, _, wanted) = self._number(n), self._number(k)
+        if (kind, wanted) != ("d", "d"):
+            raise NotInstruction
+        return self._copy((), source, (), target, ())
 
     def _element(self, k: int, node: Node) -> Code:
         """One element of an array as a number."""

@@ -54,18 +54,31 @@ class BoundKernel:
         self._scale = largest([nodes[n].value for n in read])
         self.code: Code = [coder.L.KERNEL, 4, address, self.table.ctypes.data]
 
-    def require_agreement(self, found: Any, recorded: Any) -> None:
-        """Compare a result with the recorded one.
+    def require_agreement(self, found: Any, expected: Any) -> None:
+        """Compare a result with what it should be.
 
         Raises:
             Differs: they are not the same.
         """
-        if self.exact or np.asarray(recorded).dtype.char == "?":
-            agree = same_bits(found, recorded)
+        if self.exact or np.asarray(expected).dtype.char == "?":
+            agree = same_bits(found, expected)
         else:
-            agree = np.allclose(found, recorded, TOLERANCE, TOLERANCE * self._scale, equal_nan=True)
+            agree = np.allclose(found, expected, TOLERANCE, TOLERANCE * self._scale, equal_nan=True)
         if not agree:
             raise Differs
+
+    def by_numpy(self, program: Sequence[Node], given: dict[int, Any]) -> dict[int, Any]:
+        """The values of the pass, one operation after the other.
+
+        Args:
+            program: the nodes of the program.
+            given: the values of the operands.
+        """
+        values = dict(given)
+        for k in self.nodes:
+            node = program[k]
+            values[k] = node.rule.fn(*[values[n] for n in node.operands], **node.kwargs)
+        return values
 
 
 def _is_float(value: Any) -> bool:

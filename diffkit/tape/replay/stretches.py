@@ -165,21 +165,27 @@ def _written(
 
 
 def _computed(nodes: Sequence[Node], coder: Coder, kernel: BoundKernel, trial: list[Any]) -> None:
-    """Compute a pass where its operands are those that were recorded.
+    """Compute a pass, and compare what it gives with what was recorded; or, where bits count, with
+    what NumPy gives, because zeros may have been recorded with another sign.
 
     Raises:
         Differs: it gives something else.
     """
+    expected: dict[int, Any] = {k: nodes[k].value for k in kernel.results}
+    if kernel.exact:
+        read = {n for k in kernel.nodes for n in nodes[k].operands} - {*kernel.nodes}
+        now = {n: np.array(coder.arrays[n]) if n in coder.arrays else trial[n] for n in read}
+        expected = kernel.by_numpy(nodes, now)
     given = [n for n in kernel.numbers if coder.is_number(n)]
     Stretch(coder, kernel.code, given, ())(trial)
     for k in kernel.results:
         there = coder.arrays[k] if k in coder.arrays else coder.value_at(k)
-        kernel.require_agreement(there, nodes[k].value)
-        if k in coder.arrays:  # to the last bit, for what is tried next
-            np.copyto(coder.arrays[k], nodes[k].value)
-        else:
-            trial[k] = nodes[k].value
-            coder.put(k, nodes[k].value)
+        kernel.require_agreement(there, expected[k])
+        if k not in coder.arrays:
+            trial[k] = expected[k]
+            coder.put(k, expected[k])
+        elif not kernel.exact:  # to the last bit, for what is tried next
+            np.copyto(coder.arrays[k], expected[k])
 
 
 def _tried(nodes: Sequence[Node], coder: Coder, k: int, cells: list[Any]) -> Code | None:

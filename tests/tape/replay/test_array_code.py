@@ -45,6 +45,7 @@ WITHOUT_PYTHON: dict[str, Any] = {
     "truth counts as one": lambda x: (x > 0) * x + (x < -1),
     "a count": lambda x: x / np.sum(x < 5),
     "logic": lambda x: np.where(np.logical_and(x > -1, ~(x > 1)), x, 0.0),
+    "a number as itself": lambda x: np.reshape(np.sum(x), ()) * x,
     "numbers": lambda x: np.log(1.0 + np.sum(x * x)) * x + np.sum(x) ** 1,
     "joined": lambda x: np.concatenate([x[:2], 2.0 * x[1:]], axis=0),
     "piled": lambda x: np.stack([x[0], x[1] * 2.0], axis=1),
