@@ -24,7 +24,7 @@ from ad_core import _flat, samples_of
 from workloads import WORKLOADS, Workload
 
 import diffkit as dk
-from diffkit.tape.replay import native
+from diffkit.tape.replay.numbers import native
 
 Call = Callable[[], Any]
 

@@ -12,12 +12,12 @@ from ._backends.base import Compiled
 from .errors import ShapeError, StaleTapeError, UnknownNameError, UnsupportedError
 from .tape import Tracer, record_many, untraced
 from .tape.memory import collector_paused
-from .tape.replay.arrays import ArrayProgram
-from .tape.replay.columns import ColumnProgram
-from .tape.replay.columns import fits as fits_columns
+from .tape.replay.arrays.buffers import ArrayProgram
 from .tape.replay.entry import MISS, Results, from_arrays, from_library, from_native, from_source
+from .tape.replay.numbers.columns import ColumnProgram
+from .tape.replay.numbers.columns import fits as fits_columns
+from .tape.replay.numbers.scalars import ScalarProgram, scalar_program
 from .tape.replay.program import Program, program
-from .tape.replay.scalars import ScalarProgram, scalar_program
 from .tape.replay.signature import (
     NESTS,
     Leaf,
@@ -431,9 +431,9 @@ def _machine_code(
 ) -> tuple[ScalarProgram | None, Any, str]:
     """The program on numbers that is made machine code, and what it has become; or none, and a
     program on arrays."""
-    from .tape.replay import native
-    from .tape.replay.apart import taken_apart
-    from .tape.replay.rearranged import rearranged
+    from .tape.replay.numbers import native
+    from .tape.replay.numbers.apart import taken_apart
+    from .tape.replay.numbers.rearranged import rearranged
     from .tape.replay.rows import by_rows
 
     reason = "it was asked for"
@@ -485,7 +485,7 @@ def _choose(scalars: ScalarProgram | None, forced: str | None) -> tuple[str, Any
 
 
 def _native(scalars: ScalarProgram, needed: bool) -> tuple[Any, str]:
-    from .tape.replay import native
+    from .tape.replay.numbers import native
 
     if not needed and not native.available():
         return None, "a program on numbers (pip install 'diffkit[fast]' for a native loop)"

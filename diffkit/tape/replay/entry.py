@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..recording import numeric
-from .arrays import ArrayProgram
+from .arrays.buffers import ArrayProgram
+from .numbers.scalars import ScalarProgram
+from .numbers.source import SELECTIONS, WITHOUT_FLOATS, on_numbers, statements
 from .program import MissedBranch, is_complex
-from .scalars import ScalarProgram
 from .signature import Leaf, Signature, plain_nest, same, taken_apart, unflatten
-from .source import SELECTIONS, WITHOUT_FLOATS, on_numbers, statements
 
 if TYPE_CHECKING:
-    from .native import NativeProgram
+    from .numbers.native import NativeProgram
 
 MISS = object()
 FEW = 8  # elements up to which each is looked at by itself

@@ -10,8 +10,8 @@ import numpy as np
 from ...errors import UnsupportedError
 from ...rules import arithmetic, indexing, joins, selection
 from ..recording import CONSTANT, GUARD, INPUT
+from .numbers.source import INFIX, literal
 from .program import Node, Program
-from .source import INFIX, literal
 
 _BRANCH = "the function takes another branch here"
 LARGEST = 64  # elements of an array that is written out

@@ -20,11 +20,11 @@ from ...rules import RULES, Primitive, arithmetic, joins, shape
 from ...rules.elementary import sech_squared
 from ...rules.selection import where
 from ..recording import CONSTANT, GUARD, INPUT, OUTPUT
-from .apart import Apart
+from .forms import REDUCTIONS
+from .numbers.apart import Apart
+from .numbers.rearranged import simplified
+from .numbers.scalars import NotScalar, ScalarProgram
 from .program import Node, Program
-from .rearranged import simplified
-from .scalars import NotScalar, ScalarProgram
-from .writers import REDUCTIONS
 
 FEWEST_ROWS, PASSES = 64, 4
 FEWEST_OPERATIONS = 40  # fewer are as fast in passes of their own, which call no Python
@@ -263,7 +263,7 @@ class _Rows:
     """The function of the operands that computes all rows."""
 
     def __init__(self, region: _Region, row: _OneRow) -> None:
-        from .kernels import Kernel, Strided
+        from .machine_code.kernel import Kernel, Strided
 
         self.rows = region.rows
         nodes = region.program.nodes
@@ -352,7 +352,7 @@ class _Writing:
 
     def operations(self) -> tuple[Any, ...]:
         """Raises NotScalar where the kernel has no such operation."""
-        from .kernels import Operation
+        from .machine_code.kernel import Operation
 
         found = []
         for n, step in enumerate(self.scalars.steps):

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .native import available
+from .numbers.native import available
 from .program import Program
 
 LONGEST = 1 << 16  # elements of an array of which a copy is kept
@@ -30,7 +30,7 @@ def watch(program: Program) -> Callable[[], bool] | None:
     pieces = _merged([piece for array in arrays for piece in _pieces(array)])
     if len(pieces) > PIECES:
         return program.unchanged
-    from . import loops
+    from .numbers import loops
 
     copies = [np.frombuffer(ctypes.string_at(*piece), np.uint8) for piece in pieces]
     rows = [(at, copy.ctypes.data, n) for (at, n), copy in zip(pieces, copies, strict=True)]

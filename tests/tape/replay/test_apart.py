@@ -10,11 +10,11 @@ from hypothesis import given, settings
 
 import diffkit as dk
 from diffkit.tape import record_many
-from diffkit.tape.replay import apart, native
-from diffkit.tape.replay.apart import taken_apart
+from diffkit.tape.replay.numbers import apart, native
+from diffkit.tape.replay.numbers.apart import taken_apart
+from diffkit.tape.replay.numbers.rearranged import FEWEST, PARTS, rearranged
+from diffkit.tape.replay.numbers.scalars import ScalarProgram, scalar_program
 from diffkit.tape.replay.program import program
-from diffkit.tape.replay.rearranged import FEWEST, PARTS, rearranged
-from diffkit.tape.replay.scalars import ScalarProgram, scalar_program
 
 from .outcomes import difference, outcome
 from .test_every_rule import MODULES, cases_of, cotangent, function_of, is_complex, moved

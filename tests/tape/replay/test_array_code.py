@@ -10,11 +10,11 @@ import pytest
 import diffkit as dk
 from diffkit.rules import elementary
 from diffkit.tape import record_many
-from diffkit.tape.replay import arrays
-from diffkit.tape.replay.array_code import Coder, NotInstruction
-from diffkit.tape.replay.arrays import ArrayProgram
+from diffkit.tape.replay.arrays import buffers as arrays
+from diffkit.tape.replay.arrays.buffers import ArrayProgram
+from diffkit.tape.replay.arrays.code import Coder, NotInstruction
+from diffkit.tape.replay.arrays.stretches import PythonCall
 from diffkit.tape.replay.program import MissedBranch, program
-from diffkit.tape.replay.stretches import PythonCall
 
 RNG = np.random.default_rng(5)
 W = RNG.normal(size=(4, 6))

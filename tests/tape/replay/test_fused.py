@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import diffkit as dk
-from diffkit.tape.replay import runs
+from diffkit.tape.replay.arrays import runs
 from diffkit.tape.replay.inner_loops import same_bits, trial_points
 
 WITHOUT = importlib.util.find_spec("llvmlite") is None
@@ -41,7 +41,7 @@ def loops(draw: Any) -> Any:
     st.floats(allow_nan=True, allow_infinity=True),
 )
 def test_a_loop_has_the_bits_of_numpy(made: Any, size: int, seed: int, number: float) -> None:
-    from diffkit.tape.replay.fused import FusedLoop, Operation
+    from diffkit.tape.replay.machine_code.fused import FusedLoop, Operation
 
     operations, outs = made
     rng = np.random.default_rng(seed)
@@ -137,7 +137,7 @@ def test_threads_share_a_prepared_derivative() -> None:
 
 @needs_llvm
 def test_what_differs_from_numpy_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    from diffkit.tape.replay import fused
+    from diffkit.tape.replay.machine_code import fused
 
     x = np.random.default_rng(0).normal(size=runs.LARGE + 3)
     expected = dk.prepare(dk.gradient, mixed, x)(x)
@@ -147,7 +147,7 @@ def test_what_differs_from_numpy_is_not_used(monkeypatch: pytest.MonkeyPatch) ->
 
 @needs_llvm
 def test_arithmetic_that_stands_together_is_one_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    from diffkit.tape.replay import fused
+    from diffkit.tape.replay.machine_code import fused
 
     made = []
     original = fused.FusedLoop.__init__
@@ -164,7 +164,7 @@ def test_arithmetic_that_stands_together_is_one_loop(monkeypatch: pytest.MonkeyP
 
 @needs_llvm
 def test_without_a_loop_numpy_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from diffkit.tape.replay import fused
+    from diffkit.tape.replay.machine_code import fused
 
     x = np.random.default_rng(0).normal(size=runs.LARGE + 3)
     expected = dk.prepare(dk.gradient, rosenbrock, x)(x)

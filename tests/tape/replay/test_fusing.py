@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffkit.tape import record_many
-from diffkit.tape.replay import fusing
+from diffkit.tape.replay.arrays import fusing
 from diffkit.tape.replay.program import Program, program
 
 pytest.importorskip("numba")
 
-from diffkit.tape.replay.kernels import EXACT, INEXACT
+from diffkit.tape.replay.machine_code.kernel import EXACT, INEXACT
 
 
 def tangled(seed: int, length: int) -> Program:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import diffkit as dk
-from diffkit.tape.replay import native
-from diffkit.tape.replay.gathering import adder, gatherer
+from diffkit.tape.replay.arrays.gathering import adder, gatherer
+from diffkit.tape.replay.numbers import native
 
 RNG = np.random.default_rng(0)
 SHAPES = [(7,), (7, 1), (7, 3), (7, 2, 3)]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import diffkit as dk
 from diffkit.rules.elementary import sech_squared
 from diffkit.tape import record_many
-from diffkit.tape.replay.arrays import ArrayProgram
+from diffkit.tape.replay.arrays.buffers import ArrayProgram
 from diffkit.tape.replay.inner_loops import same_bits, trial_points
 from diffkit.tape.replay.program import MissedBranch, program
 
@@ -39,7 +39,7 @@ def kernel_of(form: Any, operands: int, x: Any, out: Any) -> Any:
     """What a kernel of one operation gives for the rows of x, and a truth table for its result."""
     import ctypes
 
-    from diffkit.tape.replay.kernels import Kernel, Operation, Strided
+    from diffkit.tape.replay.machine_code.kernel import Kernel, Operation, Strided
 
     given = tuple([("a", k) for k in range(operands)])
     kernel = Kernel(
@@ -88,7 +88,7 @@ ELEMENTWISE = [
 
 
 def test_all_exact_operations_are_tried_below() -> None:
-    from diffkit.tape.replay.kernels import _LOGIC, _NOT, EXACT
+    from diffkit.tape.replay.machine_code.kernel import _LOGIC, _NOT, EXACT
 
     assert {*ELEMENTWISE, *_LOGIC, *_NOT, "where", "pad"} == EXACT
 
@@ -159,8 +159,8 @@ def functions(draw: Any) -> Any:
 @settings(max_examples=60, deadline=None)
 @given(functions(), st.integers(0, 99), st.booleans())
 def test_random_programs_are_what_numpy_computes(f: Any, seed: int, exact: bool) -> None:
-    from diffkit.tape.replay.fusing import fused
-    from diffkit.tape.replay.kernels import EXACT, INEXACT
+    from diffkit.tape.replay.arrays.fusing import fused
+    from diffkit.tape.replay.machine_code.kernel import EXACT, INEXACT
 
     rng = np.random.default_rng(seed)
     with np.errstate(all="ignore"):
@@ -243,7 +243,7 @@ def test_extremes_of_pairs(extreme: Any) -> None:
 
 
 def test_a_kernel_that_differs_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    from diffkit.tape.replay import kernels
+    from diffkit.tape.replay.machine_code import kernel as kernels
 
     f = lambda x: [np.exp(x * 2.0) - x * x * x]  # noqa: E731
     x = np.linspace(0.1, 1.0, 500)

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import diffkit as dk
-from diffkit.tape.replay import runs
-from diffkit.tape.replay.reductions import reduction_into
+from diffkit.tape.replay.arrays import runs
+from diffkit.tape.replay.arrays.reductions import reduction_into
 
 from .outcomes import difference
 

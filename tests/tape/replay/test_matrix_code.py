@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 import diffkit as dk
 from diffkit.rules import lapack, linalg
-from diffkit.tape.replay import matrix_loops
-from diffkit.tape.replay.arrays import ArrayProgram
+from diffkit.tape.replay.arrays import matrix_loops
+from diffkit.tape.replay.arrays.buffers import ArrayProgram
+from diffkit.tape.replay.arrays.stretches import PythonCall
 from diffkit.tape.replay.program import MissedBranch
-from diffkit.tape.replay.stretches import PythonCall
 
 from .outcomes import difference, outcome
 from .test_array_code import assert_same_bits, calls_of, replayed

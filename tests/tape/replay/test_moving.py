@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import diffkit as dk
+from diffkit.tape.replay.arrays.moving import LARGE
 from diffkit.tape.replay.inner_loops import same_bits
-from diffkit.tape.replay.moving import LARGE
 
 WITHOUT = importlib.util.find_spec("numba") is None
 RNG = np.random.default_rng(3)

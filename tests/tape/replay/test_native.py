@@ -19,9 +19,9 @@ from diffkit.rules import RULES, arithmetic, load_families
 from diffkit.rules.elementary import sech_squared
 from diffkit.tape import record_many
 from diffkit.tape.recording import GUARD
-from diffkit.tape.replay import native
+from diffkit.tape.replay.numbers import native
+from diffkit.tape.replay.numbers.scalars import ScalarProgram, ScalarStep, scalar_program
 from diffkit.tape.replay.program import program
-from diffkit.tape.replay.scalars import ScalarProgram, ScalarStep, scalar_program
 
 load_families()
 from diffkit.rules import special as _special  # noqa: E402, F401  (SciPy's functions)
@@ -342,12 +342,12 @@ def test_without_numba_the_install_line_is_given(monkeypatch: Any) -> None:
 
 
 def test_numba_is_not_loaded_before_it_is_used() -> None:
-    code = "import sys, diffkit.tape.replay.native; sys.exit('numba' in sys.modules)"
+    code = "import sys, diffkit.tape.replay.numbers.native; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_the_loops_are_compiled_also_where_nothing_can_be_kept(monkeypatch: Any) -> None:
-    from diffkit.tape.replay import loops
+    from diffkit.tape.replay.numbers import loops
 
     real = loops.njit
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 import diffkit as dk
-from diffkit.tape.replay import runs
+from diffkit.tape.replay.arrays import runs
 
 if importlib.util.find_spec("llvmlite") is None:
     pytest.skip("llvmlite is not installed (extra 'fast')", allow_module_level=True)
 
-from diffkit.tape.replay import sines
-from diffkit.tape.replay.sines import vectorised
-from diffkit.tape.replay.vector_functions import FARTHEST
+from diffkit.tape.replay.machine_code import sines
+from diffkit.tape.replay.machine_code.sines import vectorised
+from diffkit.tape.replay.machine_code.vector_functions import FARTHEST
 
 UFUNCS = [np.sin, np.cos]
 

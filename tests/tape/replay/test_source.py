@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 import diffkit as dk
 from diffkit.tape import record_many
+from diffkit.tape.replay.numbers.scalars import scalar_program
+from diffkit.tape.replay.numbers.source import literal, math_twin, on_numbers, statements
 from diffkit.tape.replay.program import program
-from diffkit.tape.replay.scalars import scalar_program
-from diffkit.tape.replay.source import literal, math_twin, on_numbers, statements
 
 from .outcomes import difference, outcome
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..recording import CONSTANT, GUARD, INPUT
-from .array_code import Code, Coder, NotInstruction
-from .inner_loops import same_bits
+from ...recording import CONSTANT, GUARD, INPUT
+from ..inner_loops import same_bits
+from ..program import MissedBranch, Node
+from .code import Code, Coder, NotInstruction
 from .passes import BoundKernel
-from .program import MissedBranch, Node
 
 Step = Callable[[list[Any]], None]
 

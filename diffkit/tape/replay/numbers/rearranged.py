@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ...rules import RULES, Primitive, arithmetic
-from ..recording import GUARD
+from ....rules import RULES, Primitive, arithmetic
+from ...recording import GUARD
 from .scalars import ScalarProgram, ScalarStep
 
 PARTS, FEWEST = 4, 12  # partial sums, and the terms from which a sum has them

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from llvmlite import binding
 
-from .machine import _double, _target
+from .llvm import double, target
 
 WIDTH = 8
 _VECTOR = f"<{WIDTH} x double>"
@@ -78,7 +78,7 @@ _SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_i
 
 @functools.lru_cache(256)
 def _compiled(text: str) -> tuple[Any, int]:
-    engine = binding.create_mcjit_compiler(binding.parse_assembly(text), _target())
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(text), target())
     engine.finalize_object()
     return engine, engine.get_function_address("run")
 
@@ -115,8 +115,8 @@ def _loop(
     """One of the two loops: its values are called after it."""
     kind = _VECTOR if step > 1 else "double"
     suffix = f"v{WIDTH}f64" if step > 1 else "f64"
-    ones = ", ".join([f"double {_double(1.0)}"] * WIDTH)
-    one = f"<{ones}>" if step > 1 else _double(1.0)
+    ones = ", ".join([f"double {double(1.0)}"] * WIDTH)
+    one = f"<{ones}>" if step > 1 else double(1.0)
     if name == "v":
         yield "  br label %vhead"
     target = "shead" if after == "s" else after

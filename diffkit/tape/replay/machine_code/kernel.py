@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from llvmlite import binding
 
-from .machine import _double, _target
+from .llvm import double, target
 from .vector_functions import (
     DECLARATIONS,
     FUNCTIONS,
@@ -118,7 +118,7 @@ class Kernel:
 def _compiled(kernel: Kernel) -> tuple[Any, int]:
     """Of equal kernels, as each step of a loop has them, one is written out."""
     text = "\n".join(_Text(kernel).module())
-    engine = binding.create_mcjit_compiler(binding.parse_assembly(text), _target())
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(text), target())
     engine.finalize_object()
     return engine, engine.get_function_address("run")
 
@@ -183,7 +183,7 @@ class _Text(Builder):
     def _fill(self, pointer: str, count: int, value: float) -> None:
         index, _ = self._loop(count)
         at = self.new(f"getelementptr double, ptr {pointer}, i64 {index}")
-        self.lines.append(f"  store double {_double(value)}, ptr {at}")
+        self.lines.append(f"  store double {double(value)}, ptr {at}")
         self._end_loop()
 
     # Loops

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from ...rules import RULES, arithmetic, elementary, selection, shape
-from ..recording import CONSTANT, GUARD, INPUT
-from .program import Node, Program
-from .writers import REDUCTIONS, simple, special_power
+from ....rules import RULES, arithmetic, elementary, selection, shape
+from ...recording import CONSTANT, GUARD, INPUT
+from ..forms import REDUCTIONS, simple, special_power
+from ..program import Node, Program
 
 MOST = 48  # operations of a pass: the processor has registers for so many values
 RECENT = 6  # passes of the same shape that an operation may join

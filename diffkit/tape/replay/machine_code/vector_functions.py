@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from ...rules.elementary import sech_squared
-from .machine import _double, _library
+from ....rules.elementary import sech_squared
+from .llvm import double, library
 
 WIDTH = 8
 V, INTEGERS, B = f"<{WIDTH} x double>", f"<{WIDTH} x i64>", f"<{WIDTH} x i1>"
@@ -65,7 +65,7 @@ _DEGREE = 13  # of the series of exp, on |r| <= log(2) / 2
 
 
 def splat(value: float) -> str:
-    return f"<{', '.join([f'double {_double(value)}'] * WIDTH)}>"
+    return f"<{', '.join([f'double {double(value)}'] * WIDTH)}>"
 
 
 def whole(value: int) -> str:
@@ -292,7 +292,7 @@ def _or_library(b: Builder, name: str, x: str, y: str, hard: str) -> str:
     b.names += 1
     before, there, after = b.block, f"hard{b.names}", f"easy{b.names}"
     b.lines += [f"  br i1 {some}, label %{there}, label %{after}", f"{there}:"]
-    function, found = b.new(f"inttoptr i64 {_library(name)} to ptr"), y
+    function, found = b.new(f"inttoptr i64 {library(name)} to ptr"), y
     for k in range(WIDTH):
         one = b.new(f"extractelement {V} {x}, i32 {k}")
         of_one = b.new(f"call double {function}(double {one})")

@@ -20,12 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from ...rules import arithmetic
-from ..cores import cores
-from ..recording import CONSTANT
-from .inner_loops import same_bits, trial_points
-from .native import EXACT, available
-from .program import Node, Program
+from ....rules import arithmetic
+from ...cores import cores
+from ...recording import CONSTANT
+from ..inner_loops import same_bits, trial_points
+from ..numbers.native import EXACT, available
+from ..program import Node, Program
 from .writers import may_overwrite, writer
 
 LARGE = 1 << 16  # elements from which arrays fall out of the cache, and threads pay
@@ -114,7 +114,7 @@ class _Step:
         if node.rule is arithmetic.raised:
             self.operands = node.operands[:1]
         if self.call in (np.sin, np.cos) and self.dtype == np.float64 and available():
-            from .sines import vectorised
+            from ..machine_code.sines import vectorised
 
             self.call = vectorised(self.call)
 
@@ -129,7 +129,7 @@ class _Fused:
     """
 
     def __init__(self, steps: list[_Step], used: set[int], nodes: Sequence[Node]) -> None:
-        from .fused import FusedLoop, Operation
+        from ..machine_code.fused import FusedLoop, Operation
 
         place = {step.k: n for n, step in enumerate(steps)}
         outside = dict.fromkeys(n for step in steps for n in step.operands if n not in place)

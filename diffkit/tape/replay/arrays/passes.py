@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ..recording import CONSTANT
-from .array_code import Code, Coder, joined_axes
+from ...recording import CONSTANT
+from ..forms import REDUCTIONS
+from ..inner_loops import same_bits
+from ..program import Node
+from .code import Code, Coder, joined_axes
 from .fusing import Pass, form_of
 from .fusing import window as window_of
-from .inner_loops import same_bits
-from .program import Node
-from .writers import REDUCTIONS
 
 TOLERANCE = 1e-9  # of results whose bits may differ, relative to the largest number of a pass
 
@@ -95,7 +95,7 @@ class _Lowered:
     """A pass as a kernel, and the addresses that it is given."""
 
     def __init__(self, of: Pass, nodes: Sequence[Node], coder: Coder) -> None:
-        from .kernels import Kernel, Operation, Strided
+        from ..machine_code.kernel import Kernel, Operation, Strided
 
         operations = []
         names: dict[Any, tuple[str, int]] = {}

@@ -1,4 +1,4 @@
-"""Operations on whole matrices as instructions: what ``array_code`` is for elements.
+"""Operations on whole matrices as instructions: what ``code`` is for elements.
 
 The functions of ``numpy.linalg`` are generalised ufuncs within Python, whose loops take stacks of
 matrices; they are called at their addresses, with the strides that NumPy itself would pass. Where a
@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from ...rules import RULES, Primitive, lapack, linalg
-from ..recording import OUTPUT
+from ....rules import RULES, Primitive, lapack, linalg
+from ...recording import OUTPUT
+from ..inner_loops import inner_loop
+from ..program import Node
 from . import matrix_loops as M
-from .array_code import Code, Coder, NotInstruction, joined_axes
-from .inner_loops import inner_loop
-from .program import Node
+from .code import Code, Coder, NotInstruction, joined_axes
 
 Writer = Callable[[Coder, int, Node, Any], Code]
 

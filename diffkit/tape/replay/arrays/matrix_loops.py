@@ -16,7 +16,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .loops import _call, _compiled, _doubles, _ints, _longs, _pointer
+from ..numbers.loops import _call, _compiled, _doubles, _ints, _longs, _pointer
 
 FIRST = 20  # the kinds below are those of array_loops
 GENERALISED, FACTORISED, DETERMINANT, INVERSE, ILL_CONDITIONED, ANY_ZERO = range(FIRST, FIRST + 6)

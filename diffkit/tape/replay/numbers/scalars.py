@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...rules import RULES, Primitive, joins, shape
-from ..assignment import SETITEM, cleared
-from ..recording import CONSTANT, GUARD, INPUT, plain
-from .program import Node, Program
+from ....rules import RULES, Primitive, joins, shape
+from ...assignment import SETITEM, cleared
+from ...recording import CONSTANT, GUARD, INPUT, plain
+from ..program import Node, Program
 
 LARGEST = 20_000  # elements of all arrays together, beyond which array operations are faster
 NUMBERS = (float, int, bool, np.bool_, np.float64)

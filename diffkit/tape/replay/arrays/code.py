@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from ...rules import RULES, arithmetic, elementary, joins, selection, shape
-from ..recording import CONSTANT, GUARD
-from .inner_loops import InnerLoop, address_of, inner_loop
-from .native import available
-from .program import Node
+from ....rules import RULES, arithmetic, elementary, joins, selection, shape
+from ...recording import CONSTANT, GUARD
+from ..forms import REDUCTIONS, simple, special_power
+from ..inner_loops import InnerLoop, address_of, inner_loop
+from ..numbers.native import available
+from ..program import Node
 from .reductions import FEWEST, LONGEST
-from .writers import REDUCTIONS, simple, special_power
 
 Code = list[int]
 Place = tuple[int, tuple[int, ...], str]  # the address, the strides, the kind: "d" or "?"
@@ -51,7 +51,8 @@ class Coder:
     """
 
     def __init__(self, nodes: Sequence[Node], arrays: dict[int, Any]) -> None:
-        from . import array_loops, matrix_code
+        from . import loops as array_loops
+        from . import matrix_code
 
         self.L, self.matrices = array_loops, matrix_code
         self.of_matrices = matrix_code.writers()

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...rules import arithmetic, selection
-from ..recording import GUARD, plain
+from ....rules import arithmetic, selection
+from ...recording import GUARD, plain
 from .scalars import ScalarProgram, ScalarStep
 
 _NUMBERED = re.compile(r"\{(\d)\}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from numba import types
 
-from .loops import _SIGNATURES, _compiled
+from ..numbers.loops import _SIGNATURES, _compiled
 
 
 @_compiled()

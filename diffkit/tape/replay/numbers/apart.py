@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from ...rules import RULES, Primitive, arithmetic, shape
-from ...rules.products import _einsum
-from ...rules.selection import where
-from ..recording import plain
-from .program import Node, Program
+from ....rules import RULES, Primitive, arithmetic, shape
+from ....rules import elementary as elementary  # declares np.sqrt
+from ....rules.products import _einsum
+from ....rules.selection import where
+from ...recording import plain
+from ..forms import special_power
+from ..program import Node, Program
 from .scalars import NotScalar, ScalarProgram, ScalarStep, Tables
-from .writers import special_power
 
 MOST = 20_000  # operations on numbers; machine code of more is read from memory again and again
 # Nanoseconds on ordinary machines, which decide what is taken apart: an operation on an array, one

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..recording import GUARD
+from ...recording import GUARD
 from .scalars import ScalarProgram
 from .source import on_columns, statements
 

@@ -14,15 +14,12 @@ that the results have the same bits.
 # mypy: ignore-errors
 from __future__ import annotations
 
-import ctypes
-import ctypes.util
-import functools
-import struct
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from llvmlite import binding
 
+from ..machine_code.llvm import double, library, target
 from . import loops as L
 
 # Instructions of one function. LLVM takes longer than proportionally to more; where it was asked
@@ -70,19 +67,9 @@ class MachineCode:
         parts = _parts(code.tolist()[:-1], given, outputs.tolist())
         text = "\n".join(_module(parts))
         module = binding.parse_assembly(text)
-        self._engine = binding.create_mcjit_compiler(module, _target())  # keeps the code alive
+        self._engine = binding.create_mcjit_compiler(module, target())  # keeps the code alive
         self._engine.finalize_object()
         self.address = self._engine.get_function_address("run")
-
-
-def _target() -> Any:
-    binding.initialize_native_target()
-    binding.initialize_native_asmprinter()
-    target = binding.Target.from_default_triple()
-    features = binding.get_host_cpu_features().flatten()
-    return target.create_target_machine(
-        cpu=binding.get_host_cpu_name(), features=features, opt=1, jit=True, codemodel="jitdefault"
-    )
 
 
 def _parts(body: Any, given: tuple[Any, ...], outputs: Any) -> list[_Part]:
@@ -125,10 +112,10 @@ define internal double @pow_two(double %a, double %two) {{
   %square = fmul double %a, %a
   %minus = fneg double %square
   %remainder = call double @llvm.fma.f64(double %a, double %a, double %minus)
-  %part = fmul double %remainder, {_double(1.125)}
+  %part = fmul double %remainder, {double(1.125)}
   %sum = fadd double %square, %part
-  %c1 = fcmp ogt double %square, {_double(1e-250)}
-  %c2 = fcmp olt double %square, {_double(float("inf"))}
+  %c1 = fcmp ogt double %square, {double(1e-250)}
+  %c2 = fcmp olt double %square, {double(float("inf"))}
   %c3 = fcmp oeq double %sum, %square
   %c4 = and i1 %c1, %c2
   %c = and i1 %c4, %c3
@@ -136,22 +123,10 @@ define internal double @pow_two(double %a, double %two) {{
 near:
   ret double %square
 far:
-  %f = inttoptr i64 {_library("pow")} to ptr
+  %f = inttoptr i64 {library("pow")} to ptr
   %y = call double %f(double %a, double %two)
   ret double %y
 }}"""
-
-
-def _double(value: float) -> str:
-    """A constant by its bits."""
-    return f"0x{struct.unpack('>Q', struct.pack('>d', value))[0]:016X}"
-
-
-@functools.cache
-def _library(name: str) -> int:
-    """The address of a function of the C library."""
-    library = ctypes.CDLL(ctypes.util.find_library("m"))
-    return ctypes.cast(getattr(library, name), ctypes.c_void_p).value
 
 
 class _Part:
@@ -202,14 +177,14 @@ class _Part:
 
     def _value(self, slot: int) -> str:
         if slot < len(self.constants):
-            return _double(self.constants[slot])
+            return double(self.constants[slot])
         if slot not in self.values:
             self.read.add(slot)
             self.values[slot] = self._load(_FRONT + _SLOT * slot)
         return self.values[slot]
 
     def _truth(self, slot: int) -> str:
-        return self._new(f"fcmp une double {self._value(slot)}, {_double(0.0)}")
+        return self._new(f"fcmp une double {self._value(slot)}, {double(0.0)}")
 
     def _number(self, truth: str) -> str:
         return self._new(f"uitofp i1 {truth} to double")
@@ -270,27 +245,27 @@ class _Part:
         if operation == L.SQUARE:
             return self._new(f"fmul double {x}, {x}")
         if operation == L.RECIPROCAL:
-            return self._new(f"fdiv double {_double(1.0)}, {x}")
+            return self._new(f"fdiv double {double(1.0)}, {x}")
         if operation == L.POW_TWO:
             return self._new(f"call double @pow_two(double {x}, double {self._value(b)})")
         if operation == L.WHERE:
             ways = f"double {self._value(b)}, double {self._value(c)}"
             return self._new(f"select i1 {self._truth(a)}, {ways}")
         if operation == L.NOT:
-            return self._number(self._new(f"fcmp oeq double {x}, {_double(0.0)}"))
+            return self._number(self._new(f"fcmp oeq double {x}, {double(0.0)}"))
         if operation == L.NAN:
             return self._number(self._new(f"fcmp uno double {x}, {x}"))
         if operation in (L.FINITE, L.INFINITE):
             size = self._new(f"call double @llvm.fabs.f64(double {x})")
             order = "one" if operation == L.FINITE else "oeq"
-            return self._number(self._new(f"fcmp {order} double {size}, {_double(float('inf'))}"))
+            return self._number(self._new(f"fcmp {order} double {size}, {double(float('inf'))}"))
         if operation == L.SIGNBIT:
             bits = self._new(f"bitcast double {x} to i64")
             return self._number(self._new(f"icmp slt i64 {bits}, 0"))
         raise NotImplementedError(operation)
 
     def _c_function(self, name: str, operands: list[int]) -> str:
-        function = self._new(f"inttoptr i64 {_library(name)} to ptr")
+        function = self._new(f"inttoptr i64 {library(name)} to ptr")
         given = ", ".join([f"double {self._value(k)}" for k in operands])
         return self._new(f"call double {function}({given})")
 

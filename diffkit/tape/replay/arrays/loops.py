@@ -1,4 +1,4 @@
-"""The interpreter of ``array_code``, compiled once for all programs. Importing it imports Numba.
+"""The interpreter of ``code``, compiled once for all programs. Importing it imports Numba.
 
 An instruction is a few 64-bit integers: its kind, its length, and then, for an operation on
 elements, the inner loop and its data, the number of arrays, the number of outer axes, the elements
@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from .loops import _call, _compiled, _doubles, _longs, _pointer
-from .loops import _run as _call_machine_code
+from ..numbers.loops import _call, _compiled, _doubles, _longs, _pointer
+from ..numbers.loops import _run as _call_machine_code
 from .matrix_loops import FIRST as MATRICES
 from .matrix_loops import run_matrix
 

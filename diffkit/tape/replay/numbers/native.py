@@ -15,15 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import MissingPackageError, ShapeError
-from ...rules import RULES, Primitive, arithmetic, load_families
-from ...rules.elementary import real_sign, sech_squared
-from ...rules.selection import where
-from ..cores import cores
-from ..record import record_many
-from ..recording import GUARD
-from .inner_loops import InnerLoop, inner_loop, is_numpys, same_bits, trial_points
-from .program import program
+from ....errors import MissingPackageError, ShapeError
+from ....rules import RULES, Primitive, arithmetic, load_families
+from ....rules.elementary import real_sign, sech_squared
+from ....rules.selection import where
+from ...cores import cores
+from ...record import record_many
+from ...recording import GUARD
+from ..inner_loops import InnerLoop, inner_loop, is_numpys, same_bits, trial_points
+from ..program import program
 from .scalars import ScalarProgram, ScalarStep, scalar_program
 
 FLOAT64 = np.dtype(np.float64)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .native import available
+from ..numbers.native import available
 
 FEWEST = 16  # rows
 
@@ -28,7 +28,7 @@ def adder(index: Any, like: Any) -> Callable[[Any, Any], None] | None:
     places = _places(index, like)
     if places is None:
         return None
-    from .loops import entry
+    from ..numbers.loops import entry
     from .row_loops import add_rows
 
     run = entry(add_rows)
@@ -54,7 +54,7 @@ def gatherer(index: Any, like: Any, out: Any) -> Callable[[Any, Any], None] | No
     places = _places(index, like)
     if places is None or np.shape(out) != (len(places), *like.shape[1:]):
         return None
-    from .loops import entry
+    from ..numbers.loops import entry
     from .row_loops import take_rows
 
     run = entry(take_rows)

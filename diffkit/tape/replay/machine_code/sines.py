@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from llvmlite import binding
 
-from .machine import _target
+from .llvm import target
 from .vector_functions import DECLARATIONS, WIDTH, B, Builder, V, turned
 
 _SIGNATURE = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
@@ -34,7 +34,7 @@ def vectorised(ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
         module = binding.parse_assembly(_Text(ufunc is np.cos).module())
     except RuntimeError:
         return ufunc
-    engine = binding.create_mcjit_compiler(module, _target())
+    engine = binding.create_mcjit_compiler(module, target())
     engine.finalize_object()
     run = _SIGNATURE(engine.get_function_address("run"))
 

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ...rules import Primitive, arithmetic, elementary, selection, shape
-from ..recording import CONSTANT
+from ....rules import Primitive, arithmetic, elementary, selection, shape
+from ...recording import CONSTANT
+from ..forms import REDUCTIONS, power_into, simple
+from ..program import Node
 from .gathering import adder, gatherer
-from .program import Node
 from .reductions import reduction_into
 
-REDUCTIONS: dict[Any, np.ufunc] = {np.sum: np.add, np.max: np.maximum, np.min: np.minimum}
-_SPECIAL_POWERS: dict[float, np.ufunc] = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal}
 # NumPy wants the array to write into by its name here.
 _EXTREMES: dict[Any, Callable[..., Any]] = {
     np.maximum: lambda a, b, out: np.maximum(a, b, out=out),
@@ -28,7 +27,7 @@ def writer(rule: Primitive, node: Node, nodes: Sequence[Node]) -> Callable[..., 
     none, and the result must be copied."""
     fn = rule.fn
     if rule is arithmetic.raised:
-        return _power_into(node, nodes)
+        return power_into(node, nodes)
     if fn in REDUCTIONS and simple(node):
         axis, keep = node.kwargs.get("axis"), bool(node.kwargs.get("keepdims", False))
         return reduction_into(REDUCTIONS[fn], nodes[node.operands[0]].shape, axis, keep)
@@ -69,29 +68,6 @@ def may_overwrite(call: Any) -> bool:
 def arity(rule: Primitive, node: Node) -> int:
     """The operands that the writer takes."""
     return 1 if rule in (shape.scatter, shape.getitem, arithmetic.raised) else len(node.operands)
-
-
-def simple(node: Node) -> bool:
-    return len(node.operands) == 1 and set(node.kwargs) <= {"axis", "keepdims"}
-
-
-def _power_into(node: Node, nodes: Sequence[Node]) -> Callable[..., Any] | None:
-    """``array ** number`` as NumPy evaluates it: squares, roots and reciprocals are special."""
-    base, exponent = [nodes[n] for n in node.operands]
-    if exponent.rule is not CONSTANT or type(exponent.value) not in (int, float):
-        return None
-    if type(base.value) is not np.ndarray or base.value.dtype.kind != "f":
-        return None
-    b = exponent.value
-    if b in _SPECIAL_POWERS:
-        return _SPECIAL_POWERS[b]
-    return None if b in (0, 1) else lambda a, out: np.power(a, b, out)
-
-
-def special_power(node: Node, nodes: Sequence[Node]) -> np.ufunc | None:
-    """The ufunc that an array's power with a certain exponent is; None if it is no such power."""
-    into = _power_into(node, nodes)
-    return into if isinstance(into, np.ufunc) else None
 
 
 def _where_into(condition: Any, a: Any, b: Any, out: Any) -> None:

@@ -16,17 +16,18 @@ from typing import Any
 
 import numpy as np
 
-from ...rules import RULES, Primitive, shape
-from ..recording import CONSTANT, GUARD, INPUT, OUTPUT, plain
-from .array_code import SHORT_AXIS, SPREAD, Coder, NotInstruction, coder
+from ....rules import RULES, Primitive, shape
+from ...recording import CONSTANT, GUARD, INPUT, OUTPUT, plain
+from ..forms import REDUCTIONS, simple
+from ..numbers.native import available
+from ..program import MissedBranch, Node, Program
+from .code import SHORT_AXIS, SPREAD, Coder, NotInstruction, coder
 from .fusing import Pass, fused
 from .moving import Moving, may_move
-from .native import available
 from .passes import BoundKernel, Differs, largest
-from .program import MissedBranch, Node, Program
 from .runs import Run, find_runs, scheduled
 from .stretches import PythonCall, Step, Stretch, stretches
-from .writers import REDUCTIONS, arity, may_overwrite, simple, writer
+from .writers import arity, may_overwrite, writer
 
 _VIEWS: set[Primitive] = {
     shape.getitem,
@@ -72,7 +73,7 @@ class ArrayProgram:
         """
         if not available():
             return False
-        from .kernels import EXACT, INEXACT
+        from ..machine_code.kernel import EXACT, INEXACT
 
         program, passes = fused(self.program, EXACT if exact else EXACT | INEXACT, not exact)
         try:

@@ -1,0 +1,1 @@
+"""Loops of machine code over arrays, in LLVM's assembly."""

@@ -1,0 +1,1 @@
+"""Replays of programs on numbers: generated Python, a compiled loop, machine code."""
