@@ -55,8 +55,9 @@ class Plan:
             at once, of arrays too: small ones are taken apart into numbers, and of others many
             operations are done in one pass. It takes a tenth of a second and more to make, and is
             the fastest where calls are many;
-            ``"arrays"``, NumPy into buffers that are used again; or ``"eager"``, the backend
-            called anew each time.
+            ``"arrays"``, NumPy into buffers that are used again, and after many calls several of
+            its operations in one pass of machine code; or ``"eager"``, the backend called anew
+            each time.
         operations: the operations of a replay; 0 for "eager".
         reason: why it was chosen.
     """

@@ -221,6 +221,24 @@ def test_threads_share_kernels() -> None:
             assert all(same_bits(a, b) for a, b in zip(found, y, strict=True))
 
 
+@pytest.mark.parametrize("threads", [1, 4])
+def test_plan_arrays_comes_to_passes_and_keeps_the_bits(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from diffkit.tape.replay import arrays
+
+    monkeypatch.setattr(arrays, "SOME_PASSES", 0.0)
+    monkeypatch.setattr(arrays, "A_TRIAL", 0.0)
+    f = lambda p: [mixture(p), *dk.gradient(mixture, p)]  # noqa: E731
+    made = ArrayProgram(program(*record_many(lambda *p: f(p), at(0))))
+    points = [at(k % 8) for k in range(4 * arrays.FEWEST_CALLS)]
+    expected = [f(at(k)) for k in range(8)]
+    with ThreadPoolExecutor(threads) as pool:
+        for k, found in enumerate(pool.map(made, points)):
+            assert all(same_bits(a, b) for a, b in zip(found, expected[k % 8], strict=True))
+    assert made._idle[0].kernels
+
+
 @pytest.mark.parametrize("reduce", [np.max, np.min], ids=lambda fn: fn.__name__)
 @pytest.mark.parametrize("place", [0, 7, 300, 499])
 def test_a_nan_is_not_hidden_by_an_extreme(reduce: Any, place: int) -> None:

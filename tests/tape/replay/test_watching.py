@@ -6,11 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import diffkit as dk
 from diffkit.errors import StaleTapeError
 from diffkit.tape import record_many
+from diffkit.tape.replay.native import available
 from diffkit.tape.replay.program import program
+from diffkit.tape.replay.watching import watch
 
 GRID = np.arange(240.0).reshape(8, 30)
 ARRAYS: dict[str, Any] = {
@@ -55,3 +59,25 @@ def test_a_matrix_and_its_transpose_are_watched_once() -> None:
     assert sorted(array.shape for array, _ in watched) == [(30,), (30, 30)]
     a[3, 4] += 1.0
     np.testing.assert_allclose(g(np.ones(30)), (a + a.T) @ np.ones(30) + other[0], rtol=1e-13)
+
+
+@pytest.mark.skipif(not available(), reason="Numba is not installed (extra 'fast')")
+@settings(deadline=None, max_examples=30)
+@given(st.integers(5000, 9000), st.integers(0, 99), st.data())
+def test_changes_that_leave_the_sum_as_it_was_are_seen(size: int, seed: int, data: Any) -> None:
+    a = np.random.default_rng(seed).integers(-3, 4, size).astype(float)
+    made = program(*record_many(lambda x: [np.sum(x * a)], [np.ones(size)]))
+    unchanged = watch(made)
+    assert unchanged is not None
+    places = data.draw(st.lists(st.integers(0, size - 1), min_size=3, max_size=3, unique=True))
+    before = a.copy()
+    a[places] = a[places[1:] + places[:1]]
+    assert bool(unchanged()) is bool(np.array_equal(a, before))
+    a[:] = before
+    a[places] += [1.0, -2.0, 1.0]
+    assert not unchanged()
+    a[:] = before
+    a[places[0]] = np.nextafter(a[places[0]], 9.0)
+    assert not unchanged()
+    a[:] = before
+    assert unchanged()

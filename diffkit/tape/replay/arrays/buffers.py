@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,10 @@ _VIEWS: set[Primitive] = {
 }
 
 
+# Seconds on ordinary machines: an operation, one of its elements, a dozen passes, and to try one
+# operation as it is and in a pass. They decide after how many calls passes are made.
+A_CALL, AN_ELEMENT, SOME_PASSES, A_TRIAL = 1e-7, 4e-10, 0.2, 1.5e-4
+FEWEST_CALLS = 50
 copyto = np.copyto  # looked up once, not at each call
 AGREEMENT = 1e-8  # of results whose sums are taken in another order, relative to the largest number
 SPARSE = 16  # times its elements that the memory of an input may take
@@ -58,6 +63,8 @@ class ArrayProgram:
         self._made: tuple[Any, ...] = (self.program,)  # what buffers are made of
         self._idle = [_Buffers(self.program)]
         self.checks = self._idle[0].checks
+        self._cold = -1 if self._idle[0].runs else _calls_before_passes(self.program)
+        self._heating = Lock()
 
     def heat(self, exact: bool = False) -> bool:
         """Do many operations in one pass, by machine code, in all calls to come.
@@ -71,18 +78,22 @@ class ArrayProgram:
         Returns:
             Whether it does so now.
         """
+        self._cold = -1
         if not available():
             return False
         from ..machine_code.kernel import EXACT, INEXACT
 
         program, passes = fused(self.program, EXACT if exact else EXACT | INEXACT, not exact)
+        if not passes:
+            return False
         try:
-            buffers = _Buffers(program, passes, exact)
-            buffers.require_agreement()
+            with np.errstate(all="ignore"):
+                buffers = _Buffers(program, passes, exact)
+                buffers.require_agreement()
         except (RuntimeError, Differs, MissedBranch):  # LLVM reads another language, for one
             return False
         places = _checked(self.program, self.checks)
-        if not passes or not places <= _checked(program, buffers.checks):
+        if not places <= _checked(program, buffers.checks):
             return False
         self.program, self.checks = program, buffers.checks
         self._made, self._idle = (program, passes, exact), [buffers]
@@ -98,6 +109,9 @@ class ArrayProgram:
             MissedBranch: the recording does not hold there, or an array of ``checks`` is not
                 finite.
         """
+        self._cold -= 1
+        if not self._cold and self._heating.acquire(blocking=False):
+            self.heat(exact=True)
         made, idle = self._made, self._idle
         try:
             buffers = idle.pop()
@@ -397,6 +411,15 @@ def _laid_out(flat: Any, like: Any) -> Any:
     order = sorted(range(like.ndim), key=lambda axis: -abs(strides[axis]))
     back = sorted(range(like.ndim), key=order.__getitem__)
     return flat.reshape([like.shape[axis] for axis in order]).transpose(back)
+
+
+def _calls_before_passes(program: Program) -> int:
+    """After how many calls operations are gathered in passes: when about as much time has gone by
+    as that takes, so that all in all no program takes more than twice the time that it could."""
+    operations = [n for n in program.nodes if n.rule not in (INPUT, CONSTANT, GUARD)]
+    call = sum([A_CALL + AN_ELEMENT * getattr(n.value, "size", 1) for n in operations])
+    making = SOME_PASSES + A_TRIAL * len(program.nodes)
+    return max(FEWEST_CALLS, int(making / max(call, A_CALL)))
 
 
 def _checked(program: Program, checks: set[int]) -> set[int]:

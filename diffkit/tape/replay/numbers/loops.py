@@ -58,6 +58,8 @@ def _pointer(kind: Any) -> Any:
     return pointer
 
 
+_STEP = -7046029254386353130  # of a fingerprint: even, about 2**64 over the golden ratio
+
 _doubles, _longs, _ints = map(_pointer, (types.float64, types.int64, types.int32))
 _bytes = _pointer(types.uint8)
 
@@ -285,18 +287,33 @@ def run_many(program, points, results, taken):
 
 
 @_compiled()
-def same_bytes(table, count):
-    """Whether the arrays of a table, rows of two addresses and a number of bytes, are pairs of
-    equals."""
-    rows = _longs(table)
+def fingerprint(address, count):
+    """A number that tells whether 64-bit words have changed; see ``watching``."""
+    words = _longs(address)
+    total = 0
     for k in range(count):
-        words = rows[3 * k + 2] >> 3
-        a, b = _longs(rows[3 * k]), _longs(rows[3 * k + 1])
+        word = words[k]
+        total += (word ^ ((word >> 32) & 0xFFFFFFFF)) * (k * _STEP + 1)
+    return total
+
+
+@_compiled()
+def same_bytes(table, count):
+    """Whether memory is what it was: rows of an address, that of a copy, the number of bytes, and,
+    where there is no copy, the fingerprint."""
+    rows = _longs(table)
+    for k in range(0, 4 * count, 4):
+        words = rows[k + 2] >> 3
+        if not rows[k + 1]:
+            if fingerprint(rows[k], words) != rows[k + 3]:
+                return False
+            continue
+        a, b = _longs(rows[k]), _longs(rows[k + 1])
         different = 0
         for i in range(words):
             different |= a[i] ^ b[i]
-        ends, others = _bytes(rows[3 * k]), _bytes(rows[3 * k + 1])
-        for i in range(words << 3, rows[3 * k + 2]):
+        ends, others = _bytes(rows[k]), _bytes(rows[k + 1])
+        for i in range(words << 3, rows[k + 2]):
             different |= ends[i] ^ others[i]
         if different != 0:
             return False
