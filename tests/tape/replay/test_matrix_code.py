@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import diffkit as dk
 from diffkit.rules import lapack, linalg
-from diffkit.tape.replay.arrays import matrix_loops
+from diffkit.tape.replay.arrays import loops, matrix_loops
 from diffkit.tape.replay.arrays.buffers import ArrayProgram
 from diffkit.tape.replay.arrays.stretches import PythonCall
 from diffkit.tape.replay.program import MissedBranch
@@ -120,7 +120,7 @@ def factorisations(made: ArrayProgram) -> int:
         assert not isinstance(step, PythonCall)
         code, k = step._code.tolist(), 0  # type: ignore[attr-defined]
         while code[k]:
-            count += code[k] == matrix_loops.FACTORISED
+            count += code[k] == loops.MATRIX and code[k + 3] == matrix_loops.FACTORISED
             k += code[k + 1]
     return count
 

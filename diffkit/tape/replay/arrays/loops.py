@@ -17,11 +17,9 @@ from numba import types
 
 from ..numbers.loops import _call, _compiled, _doubles, _longs, _pointer
 from ..numbers.loops import _run as _call_machine_code
-from .matrix_loops import FIRST as MATRICES
-from .matrix_loops import run_matrix
 
 END, LOOP, SELECT, CONVERT, MATMUL, FILL, COUNT, GUARD, NUMBER_GUARD, FINITE = range(10)
-KERNEL = 10
+KERNEL, MATRIX = 10, 11
 HEAD = 7  # integers of an operation on elements before its strides
 AXES = 32  # NumPy has up to 64 axes, few of which are left when those that can be are joined
 ARRAYS = 8  # that an operation may have
@@ -109,7 +107,7 @@ def _all_finite(address, count):
 
 
 @_compiled()
-def _run(code):
+def _run(code, address):
     """Run the instructions; False where a guard decides otherwise, or numbers are not finite."""
     scratch = np.empty(_SCRATCH, np.int64)
     memory = scratch.ctypes.data
@@ -142,8 +140,8 @@ def _run(code):
                 break
         elif kind == KERNEL:  # its address, that of its table
             _call_machine_code(code[k + 2], code[k + 3])
-        elif kind >= MATRICES:
-            if not run_matrix(code, k, memory, count_at, steps_at):
+        elif kind == MATRIX:  # the address of ``matrix_loops.run_matrix``, and what it reads
+            if _call_machine_code(code[k + 2], address + 8 * (k + 3)) == 0:
                 break
         else:
             break
@@ -156,7 +154,7 @@ def _run(code):
 @_compiled()
 def run(address):
     """Run the instructions at an address."""
-    return _run(_longs(address))
+    return _run(_longs(address), address)
 
 
 _SIGNATURE = types.boolean(types.int64)

@@ -18,7 +18,7 @@ from ....rules import RULES, Primitive, lapack, linalg
 from ...recording import OUTPUT
 from ..inner_loops import inner_loop
 from ..program import Node
-from . import matrix_loops as M
+from . import loops, matrix_loops
 from .code import Code, Coder, NotInstruction, joined_axes
 
 Writer = Callable[[Coder, int, Node, Any], Code]
@@ -81,11 +81,11 @@ def generalised(coder: Coder, ufunc: Any, k: int, node: Node, out: Any) -> Code:
     count, apart = _one_axis(stack, [strides for _, strides, _ in places])
     inner = [step for (_, strides, _), names in zip(places, core, strict=True)
              for step in strides[len(strides) - len(names) :]]  # fmt: skip
-    if any(kind != "d" for _, _, kind in places) or len(sizes) >= M.DIMENSIONS:
+    if any(kind != "d" for _, _, kind in places) or len(sizes) >= matrix_loops.DIMENSIONS:
         raise NotInstruction
     looked_at = 0 if ufunc is np.matmul else count
     return _instruction(
-        M.GENERALISED, loop.address, loop.data, len(places), 1 + len(sizes),
+        matrix_loops.GENERALISED, loop.address, loop.data, len(places), 1 + len(sizes),
         len(apart) + len(inner), places[-1][0], looked_at, apart[-1],
         count, *sizes.values(), *apart, *inner, *[at for at, _, _ in places],
     )  # fmt: skip
@@ -100,7 +100,8 @@ def _of_axes(coder: Coder, n: int, least: int) -> Any:
 
 
 def _instruction(kind: int, *words: int) -> Code:
-    return [kind, 2 + len(words), *words]
+    run = matrix_loops.run_matrix()
+    return [loops.MATRIX, 4 + len(words), run, kind, *words]
 
 
 def _one_axis(stack: tuple[int, ...], strides: Sequence[tuple[int, ...]]) -> Any:
@@ -125,7 +126,7 @@ def _factors(coder: Coder, n: int) -> tuple[Code, list[int], lapack.Routines]:
     space, factors = coder.factors[n]
     memory = [*space.addresses, factors.ctypes.data]
     integers, pivots, _, to = memory
-    code = _instruction(M.FACTORISED, made.getrf, integers, pivots, at, row, column, to)
+    code = _instruction(matrix_loops.FACTORISED, made.getrf, integers, pivots, at, row, column, to)
     return code, memory, made
 
 
@@ -134,7 +135,7 @@ def without_repeats(codes: Sequence[Code]) -> list[Code]:
     found: set[tuple[int, ...]] = set()
     kept = []
     for code in codes:
-        if code and code[0] == M.FACTORISED:
+        if code[:1] == [loops.MATRIX] and code[3] == matrix_loops.FACTORISED:
             first = tuple(code[: code[1]])
             kept.append(code[code[1] :] if first in found else code)
             found.add(first)
@@ -150,7 +151,7 @@ def _determinant(coder: Coder, k: int, node: Node, out: Any) -> Code:
         return generalised(coder, _numpys("det"), k, node, out)
     to = coder._result(k, out)[0][0]
     return [*code, *_instruction(
-        M.DETERMINANT, integers, pivots, factors, made.integer, made.log, made.exp, to, 0
+        matrix_loops.DETERMINANT, integers, pivots, factors, made.integer, made.log, made.exp, to, 0
     )]  # fmt: skip
 
 
@@ -163,7 +164,8 @@ def _slogdet(coder: Coder, k: int, node: Node, out: Any) -> Code:
     parts = coder.parts[k] = np.empty(2)
     sign = parts.ctypes.data
     return [*code, *_instruction(
-        M.DETERMINANT, integers, pivots, factors, made.integer, made.log, made.exp, sign + 8, sign
+        matrix_loops.DETERMINANT, integers, pivots, factors, made.integer, made.log, made.exp,
+        sign + 8, sign,
     )]  # fmt: skip
 
 
@@ -186,7 +188,7 @@ def _transposed_inverse(coder: Coder, k: int, node: Node, out: Any) -> Code:
     to, _, kind = coder._array(out, out.shape)
     if kind != "d" or not out.flags.c_contiguous:
         raise NotInstruction
-    return [*code, *_instruction(M.INVERSE, made.getri, *memory, to)]
+    return [*code, *_instruction(matrix_loops.INVERSE, made.getri, *memory, to)]
 
 
 def _ill_conditioned(coder: Coder, k: int, node: Node, out: Any) -> Code:
@@ -201,7 +203,7 @@ def _ill_conditioned(coder: Coder, k: int, node: Node, out: Any) -> Code:
     sums = np.empty(shape[-1])
     coder.kept.append(sums)
     return _instruction(
-        M.ILL_CONDITIONED, linalg.CONDITION, count, shape[-1], sums.ctypes.data,
+        matrix_loops.ILL_CONDITIONED, linalg.CONDITION, count, shape[-1], sums.ctypes.data,
         a, next_a, *a_steps[-2:], b, next_b, *b_steps[-2:], coder._number(k)[0],
     )  # fmt: skip
 
@@ -215,7 +217,7 @@ def _vanishing(coder: Coder, k: int, node: Node, out: Any) -> Code:
     if kind != "d" or not coder.is_number(k):
         raise NotInstruction
     count = 1 if array is None else array.size
-    return _instruction(M.ANY_ZERO, at, count, coder._number(k)[0])
+    return _instruction(matrix_loops.ANY_ZERO, at, count, coder._number(k)[0])
 
 
 def _number_as_array(coder: Coder, k: int, node: Node, out: Any) -> Code:

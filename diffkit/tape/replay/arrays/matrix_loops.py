@@ -1,27 +1,28 @@
 """The instructions of ``matrix_code``, compiled once for all programs.
 
-They stand in the same code as those of ``array_loops``, which calls ``run_matrix`` for them. The
-addresses of NumPy's loops and of LAPACK's routines are data, so that the code is the same in every
-process and can be kept on disk.
+They stand in the same code as those of ``array_loops``, which calls ``run_matrix`` for them by its
+address: who has no matrices does not wait for it to be compiled. The addresses of NumPy's loops and
+of LAPACK's routines are data, so that the code is the same in every process and can be kept on
+disk.
 """
 
 # The loops are compiled, and Numba infers their types.
 # mypy: ignore-errors
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import cfunc, types
 from numba.extending import intrinsic
 
 from ..numbers.loops import _call, _compiled, _doubles, _ints, _longs, _pointer
 
-FIRST = 20  # the kinds below are those of array_loops
-GENERALISED, FACTORISED, DETERMINANT, INVERSE, ILL_CONDITIONED, ANY_ZERO = range(FIRST, FIRST + 6)
-GENERALISED_HEAD = 10
-DIMENSIONS = 8  # of an inner loop, with the number of matrices
+GENERALISED, FACTORISED, DETERMINANT, INVERSE, ILL_CONDITIONED, ANY_ZERO = range(6)
+GENERALISED_HEAD = 9
+DIMENSIONS, ARRAYS, STEPS = 8, 8, 24  # that an inner loop may have
 TILE = 16  # rows and columns that are transposed together
 
 _bytes = _pointer(types.uint8)
@@ -63,26 +64,28 @@ def _function(typing, function, x):
 
 
 @_compiled()
-def _generalised(code, k, memory, count_at, steps_at):
+def _generalised(code):
     """The loop of a generalised ufunc, on a stack of matrices; False where it gives up on one.
 
     The loop and its data; the numbers of arrays, dimensions and strides; where to look for NaN, in
     how many places, how far apart; then the dimensions, strides and addresses.
     """
-    arrays, dimensions, steps = code[k + 4], code[k + 5], code[k + 6]
-    at, count, strides = _longs(memory), _longs(count_at), _longs(steps_at)
-    here = k + GENERALISED_HEAD
+    arrays, dimensions, steps = code[3], code[4], code[5]
+    scratch = np.empty(ARRAYS + DIMENSIONS + STEPS, np.int64)
+    here = GENERALISED_HEAD
     for i in range(dimensions):
-        count[i] = code[here + i]
+        scratch[ARRAYS + i] = code[here + i]
     here += dimensions
     for i in range(steps):
-        strides[i] = code[here + i]
+        scratch[ARRAYS + DIMENSIONS + i] = code[here + i]
     here += steps
     for i in range(arrays):
-        at[i] = code[here + i]
-    _call(code[k + 2], memory, count_at, steps_at, code[k + 3])
-    for i in range(code[k + 8]):
-        first = _doubles(code[k + 7] + i * code[k + 9])[0]
+        scratch[i] = code[here + i]
+    at = scratch.ctypes.data
+    _call(code[1], at, at + 8 * ARRAYS, at + 8 * (ARRAYS + DIMENSIONS), code[2])
+    scratch[0] = 0  # used to the end, so that the scratch lives as long as its address
+    for i in range(code[7]):
+        first = _doubles(code[6] + i * code[8])[0]
         if first != first:
             return False
     return True
@@ -100,48 +103,48 @@ def _transposed(source, row, column, target, n):
 
 
 @_compiled()
-def _factorised(code, k):
+def _factorised(code):
     """The routine; the integers of a ``Workspace`` and its pivots; the matrix, its two strides; the
     memory of the factors."""
-    n, pivots, target = code[k + 3], code[k + 4], code[k + 8]
-    _transposed(code[k + 5], code[k + 6], code[k + 7], _doubles(target), _longs(n)[0])
+    n, pivots, target = code[2], code[3], code[7]
+    _transposed(code[4], code[5], code[6], _doubles(target), _longs(n)[0])
     _longs(n)[2] = 0
-    _getrf(code[k + 2], (n, n, target, n, pivots, n + 16))
+    _getrf(code[1], (n, n, target, n, pivots, n + 16))
 
 
 @_compiled()
-def _determinant(code, k):
+def _determinant(code):
     """The integers, pivots and factors; the bytes of a pivot; the addresses of log, of exp, of the
     result, and of the sign, or 0. The logarithms are added up, as in NumPy; where the sign is asked
     for, it and their sum are the results."""
-    integers, factors = _longs(code[k + 2]), _doubles(code[k + 4])
-    n, wide = integers[0], code[k + 5] == 8
+    integers, factors = _longs(code[1]), _doubles(code[3])
+    n, wide = integers[0], code[4] == 8
     odd, total = False, 0.0
     for i in range(n):
-        row = _longs(code[k + 3])[i] if wide else _ints(code[k + 3])[i]
+        row = _longs(code[2])[i] if wide else _ints(code[2])[i]
         diagonal = factors[i * (n + 1)]
         odd ^= (row != i + 1) ^ (diagonal < 0.0)
-        total += _function(code[k + 6], abs(diagonal))
+        total += _function(code[5], abs(diagonal))
     sign = -1.0 if odd else 1.0
     if integers[2] > 0:
         sign, total = 0.0, -np.inf
-    if code[k + 9] != 0:
-        _doubles(code[k + 8])[0], _doubles(code[k + 9])[0] = total, sign
+    if code[8] != 0:
+        _doubles(code[7])[0], _doubles(code[8])[0] = total, sign
     else:
-        _doubles(code[k + 8])[0] = sign * _function(code[k + 7], total)
+        _doubles(code[7])[0] = sign * _function(code[6], total)
 
 
 @_compiled()
-def _inverse(code, k):
+def _inverse(code):
     """The routine; the integers of a ``Workspace``, its pivots and its work; the factors; the
     result, which is the transpose of the inverse. False for a singular matrix."""
-    n, pivots, work, target = code[k + 3], code[k + 4], code[k + 5], code[k + 7]
-    integers, factors, result = _longs(n), _doubles(code[k + 6]), _doubles(target)
+    n, pivots, work, target = code[2], code[3], code[4], code[6]
+    integers, factors, result = _longs(n), _doubles(code[5]), _doubles(target)
     if integers[2] != 0:
         return False
     for i in range(integers[0] * integers[0]):
         result[i] = factors[i]
-    _getri(code[k + 2], (n, target, n, pivots, work, n + 8, n + 16))
+    _getri(code[1], (n, target, n, pivots, work, n + 8, n + 16))
     return integers[2] == 0
 
 
@@ -200,18 +203,18 @@ def _largest_column_sum(at, row, n, sums):
 
 
 @_compiled()
-def _ill_conditioned(code, k):
+def _ill_conditioned(code):
     """The limit; the number of matrices and their order; memory for sums; the addresses and three
     strides of the matrices, and those of the transposes of their inverses."""
-    limit, n, sums = np.float64(code[k + 2]), code[k + 4], _doubles(code[k + 5])
-    for m in range(code[k + 3]):
-        a = code[k + 6] + m * code[k + 7]
-        if code[k + 9] == 8:
-            size = _largest_column_sum(a, code[k + 8], n, sums)
+    limit, n, sums = np.float64(code[1]), code[3], _doubles(code[4])
+    for m in range(code[2]):
+        a = code[5] + m * code[6]
+        if code[8] == 8:
+            size = _largest_column_sum(a, code[7], n, sums)
         else:
-            size = _largest_row_sum(a, code[k + 9], code[k + 8], n)
-        b = code[k + 10] + m * code[k + 11]
-        if not size * _largest_row_sum(b, code[k + 12], code[k + 13], n) <= limit:
+            size = _largest_row_sum(a, code[8], code[7], n)
+        b = code[9] + m * code[10]
+        if not size * _largest_row_sum(b, code[11], code[12], n) <= limit:
             return True
     return False
 
@@ -226,19 +229,36 @@ def _any_zero(at, count):
 
 
 @_compiled()
-def run_matrix(code, k, memory, count_at, steps_at):
-    """Run the instruction at k; False where the replay does not hold."""
-    kind = code[k]
+def _run_matrix(code):
+    kind = code[0]
     if kind == GENERALISED:
-        return _generalised(code, k, memory, count_at, steps_at)
+        return _generalised(code)
     if kind == INVERSE:
-        return _inverse(code, k)
+        return _inverse(code)
     if kind == FACTORISED:
-        _factorised(code, k)
+        _factorised(code)
     elif kind == DETERMINANT:
-        _determinant(code, k)
+        _determinant(code)
     elif kind == ILL_CONDITIONED:
-        _bytes(code[k + 14])[0] = _ill_conditioned(code, k)
+        _bytes(code[13])[0] = _ill_conditioned(code)
     elif kind == ANY_ZERO:  # the address, the number of elements, the place of the truth value
-        _bytes(code[k + 4])[0] = _any_zero(code[k + 2], code[k + 3])
+        _bytes(code[3])[0] = _any_zero(code[1], code[2])
     return True
+
+
+def _at(address):
+    return np.int8(_run_matrix(_longs(address)))
+
+
+@functools.cache
+def _callback() -> Any:
+    signature = types.int8(types.int64)
+    try:
+        return cfunc(signature, cache=True)(_at)
+    except RuntimeError:  # no directory that can be written to
+        return cfunc(signature)(_at)
+
+
+def run_matrix() -> int:
+    """The address of ``char run_matrix(int64 *instruction)``: 0 where the replay does not hold."""
+    return int(_callback().address)
