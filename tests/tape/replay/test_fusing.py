@@ -31,12 +31,12 @@ def tangled(seed: int, length: int) -> Program:
             a, b = [known[kind][-1 - rng.integers(min(4, len(known[kind])))] for _ in range(2)]
             match rng.integers(5):
                 case 0:
-                    known[kind].append(a * 0.5 + b)
+                    known[kind].append(a * 0.5 + b * 0.5)
                 case 1:
                     known[kind].append(np.sin(a) - b)
                 case 2:
                     known["table"].append(
-                        known["row"][-1] * known["column"][-1] + known["table"][0]
+                        np.tanh(known["row"][-1]) * known["column"][-1] + known["table"][0]
                     )
                 case 3:
                     known["row"].append(np.sum(known["table"][-1], axis=0))

@@ -225,7 +225,7 @@ def test_threads_share_kernels() -> None:
 def test_plan_arrays_comes_to_passes_and_keeps_the_bits(
     threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from diffkit.tape.replay import arrays
+    from diffkit.tape.replay.arrays import buffers as arrays
 
     monkeypatch.setattr(arrays, "SOME_PASSES", 0.0)
     monkeypatch.setattr(arrays, "A_TRIAL", 0.0)

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from diffkit.tape.replay.native import available
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import diffkit as dk
 from diffkit.errors import StaleTapeError
 from diffkit.tape import record_many
+from diffkit.tape.replay.numbers.native import available
 from diffkit.tape.replay.program import program
 from diffkit.tape.replay.watching import watch
 
