@@ -443,8 +443,8 @@ def _machine_code(
         reason += "; its arrays are taken apart into numbers"
     if scalars is None:
         by_row = by_rows(made)
-        arrays = ArrayProgram(by_row)
-        if not arrays.heat() and by_row is made:
+        arrays = ArrayProgram(by_row, hot=True)
+        if not arrays.hot and by_row is made:
             raise _CannotReplay("it operates on whole arrays")
         return None, arrays, "it was asked for; many operations on its arrays are one pass"
     scalars = rearranged(scalars)

@@ -60,14 +60,14 @@ class _Region:
     """The operations of a program that keep rows apart.
 
     Attributes:
-        inside: these operations, in their order.
+        inside: these operations, in their order, as the keys.
         sums: those among them that combine all rows.
         late: what depends on their results, and is not among them.
     """
 
     def __init__(self, program: Program, rows: int) -> None:
         self.program, self.rows = program, rows
-        self.inside: list[int] = []
+        self.inside: dict[int, None] = {}
         self.sums: set[int] = set()
         self.late: set[int] = set()
         for k, node in enumerate(program.nodes):
@@ -75,11 +75,11 @@ class _Region:
                 continue
             after = any(n in self.late or n in self.sums for n in node.operands)
             if not after and self._keeps_rows_apart(node):
-                self.inside.append(k)
+                self.inside[k] = None
             elif not after and self._combines_rows(node):
-                self.inside.append(k)
+                self.inside[k] = None
                 self.sums.add(k)
-            elif after or not set(node.operands).isdisjoint(self.inside):
+            elif after or any(n in self.inside for n in node.operands):
                 self.late.add(k)
 
     def has_rows(self, k: int) -> bool:

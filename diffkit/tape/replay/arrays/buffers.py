@@ -9,7 +9,7 @@ see ``runs``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 from functools import partial
 from threading import Lock
@@ -56,48 +56,68 @@ class ArrayProgram:
         program: what it computes.
         checks: the inputs and results that are arrays of which a call itself sees whether they
             are finite.
+        hot: whether many of its operations are one pass.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, hot: bool = False) -> None:
+        """
+        Args:
+            program: what to compute.
+            hot: to do many operations in one pass from the beginning, in another order of sums and
+                with functions that may differ by units in the last place; see ``hot``.
+        """
         self.program = scheduled(program)
         self._made: tuple[Any, ...] = (self.program,)  # what buffers are made of
-        self._idle = [_Buffers(self.program)]
-        self.checks = self._idle[0].checks
-        self._cold = -1 if self._idle[0].runs else _calls_before_passes(self.program)
         self._heating = Lock()
+        self.hot = False
+        buffers = self._passes(exact=False) if hot else None
+        if buffers is None:
+            buffers = _Buffers(self.program)
+        self._cold = (
+            -1 if self.hot or buffers.runs else _calls_before_passes(self.program)
+        )  # fmt: skip
+        self._idle, self.checks = [buffers], buffers.checks
 
-    def heat(self, exact: bool = False) -> bool:
-        """Do many operations in one pass, by machine code, in all calls to come.
+    def heat(self) -> bool:
+        """Do many operations in one pass of machine code, in all calls to come, with the same bits.
 
         That takes tens of milliseconds to compile for each pass.
-
-        Args:
-            exact: whether results keep the bits of the recorded operations. If not, sums are taken
-                in another order, and functions may differ by units in the last place.
 
         Returns:
             Whether it does so now.
         """
         self._cold = -1
-        if not available():
+        places = _checked(self.program, self.checks)
+        buffers = self._passes(exact=True, places=places)
+        if buffers is None:
             return False
+        self.checks, self._idle = buffers.checks, [buffers]
+        return True
+
+    def _passes(self, exact: bool, places: Set[int] = frozenset()) -> _Buffers | None:
+        """Buffers for the program with its operations in passes, or None where that is nothing.
+
+        Args:
+            exact: whether results keep the bits of the recorded operations.
+            places: what must be seen to be finite by the call itself.
+        """
+        if not available():
+            return None
         from ..machine_code.kernel import EXACT, INEXACT
 
         program, passes = fused(self.program, EXACT if exact else EXACT | INEXACT, not exact)
         if not passes:
-            return False
+            return None
         try:
             with np.errstate(all="ignore"):
                 buffers = _Buffers(program, passes, exact)
                 buffers.require_agreement()
         except (RuntimeError, Differs, MissedBranch):  # LLVM reads another language, for one
-            return False
-        places = _checked(self.program, self.checks)
+            return None
         if not places <= _checked(program, buffers.checks):
-            return False
-        self.program, self.checks = program, buffers.checks
-        self._made, self._idle = (program, passes, exact), [buffers]
-        return True
+            return None
+        self.program, self._made, self.hot = program, (program, passes, exact), True
+        return buffers
 
     def __call__(self, inputs: Sequence[Any]) -> list[Any]:
         """The results at a point; arrays are the caller's own.
@@ -111,7 +131,7 @@ class ArrayProgram:
         """
         self._cold -= 1
         if not self._cold and self._heating.acquire(blocking=False):
-            self.heat(exact=True)
+            self.heat()
         made, idle = self._made, self._idle
         try:
             buffers = idle.pop()
