@@ -22,7 +22,7 @@ from ...recording import CONSTANT, GUARD, INPUT, OUTPUT, plain
 from ..forms import REDUCTIONS, simple
 from ..numbers.native import available
 from ..program import MissedBranch, Node, Program
-from .code import SHORT_AXIS, SPREAD, Coder, NotInstruction, coder
+from .code import SHORT_AXIS, SPREAD, Coder, NotInstruction
 from .fusing import Pass, fused
 from .moving import Moving, may_move
 from .passes import BoundKernel, Differs, largest
@@ -222,9 +222,11 @@ class _Buffers:
 
     def _steps(self) -> list[Step]:
         """The calls, and between them the stretches that need no call from Python."""
-        writing = coder(self.nodes, self.arrays)
-        if writing is None:
+        if not available():
             return [*self.calls]
+        from .matrix_code import writers
+
+        writing = Coder(self.nodes, self.arrays, writers())
         self.kernels = {
             each.nodes[-1]: BoundKernel(each, self.nodes, writing, self.exact)
             for each in dict.fromkeys(self.passes.values())

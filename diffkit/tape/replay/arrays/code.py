@@ -12,20 +12,20 @@ It needs Numba, which is the extra ``fast``.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ....rules import RULES, arithmetic, elementary, joins, selection, shape
+from ....rules import RULES, Primitive, arithmetic, elementary, joins, selection, shape
 from ...recording import CONSTANT, GUARD
 from ..forms import REDUCTIONS, simple, special_power
 from ..inner_loops import InnerLoop, address_of, inner_loop
-from ..numbers.native import available
 from ..program import Node
 from .reductions import FEWEST, LONGEST
 
 Code = list[int]
+Writer = Callable[..., Code]  # of the coder, a node's number, the node, and where it goes
 Place = tuple[int, tuple[int, ...], str]  # the address, the strides, the kind: "d" or "?"
 SHORT_AXIS = 64  # elements of the last axis below which broadcasting is slow
 SPREAD = 1 << 20  # elements of the largest constant that is kept broadcast
@@ -48,14 +48,15 @@ class Coder:
         numbers: the numbers of the program, one place for each node.
         truths: likewise the truth values that are no arrays.
         arrays: the arrays of the program, by their nodes; they stay where they are.
+        others: what writes the instructions for operations on whole matrices; see ``matrix_code``.
     """
 
-    def __init__(self, nodes: Sequence[Node], arrays: dict[int, Any]) -> None:
+    def __init__(
+        self, nodes: Sequence[Node], arrays: dict[int, Any], others: Mapping[Primitive, Writer]
+    ) -> None:
         from . import loops as array_loops
-        from . import matrix_code
 
-        self.L, self.matrices = array_loops, matrix_code
-        self.of_matrices = matrix_code.writers()
+        self.L, self.others = array_loops, others
         self.factors: dict[int, Any] = {}  # of matrices, by their nodes
         self.parts: dict[int, Any] = {}  # the numbers that a node of several results has
         self.nodes, self.arrays = nodes, arrays
@@ -100,8 +101,8 @@ class Coder:
             raise NotInstruction
         if rule is _RESHAPE:
             return self._same_number(k, node)
-        if rule in self.of_matrices:
-            return self.of_matrices[rule](self, k, node, out)
+        if rule in self.others:
+            return self.others[rule](self, k, node, out)
         if rule is selection.where:
             return self._elementwise(self.L.SELECT, None, k, node, out)
         if rule is elementary.sech_squared:
@@ -405,7 +406,7 @@ class Coder:
     def _matmul(self, k: int, node: Node, out: Any) -> Code:
         a, b = [self.arrays.get(n) for n in node.operands]
         if a is None or b is None or not (0 < a.ndim < 3 and 0 < b.ndim < 3):
-            return self.matrices.generalised(self, np.matmul, k, node, out)
+            return self.others[node.rule](self, k, node, out)
         (to, _, kind), _ = self._result(k, out)
         loop = inner_loop(np.matmul, "dd->d")
         places = self._array(a, a.shape), self._array(b, b.shape)
@@ -467,8 +468,3 @@ def _parted(to: tuple[int, ...], axis: Any) -> tuple[int, int, int]:
         raise NotInstruction
     size: Callable[[Any], int] = lambda part: int(np.prod(part, dtype=int))  # noqa: E731
     return size(to[: axes[0]]), size(to[axes[0] : axes[-1] + 1]), size(to[axes[-1] + 1 :])
-
-
-def coder(nodes: Sequence[Node], arrays: dict[int, Any]) -> Coder | None:
-    """A coder, or None where Numba is missing."""
-    return Coder(nodes, arrays) if available() else None

@@ -8,20 +8,19 @@ here the replay is given up, and what happens then is up to the rule itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from ....rules import RULES, Primitive, lapack, linalg
+from ....rules import products as products  # declares np.matmul
 from ...recording import OUTPUT
 from ..inner_loops import inner_loop
 from ..program import Node
 from . import loops, matrix_loops
-from .code import Code, Coder, NotInstruction, joined_axes
-
-Writer = Callable[[Coder, int, Node, Any], Code]
+from .code import Code, Coder, NotInstruction, Writer, joined_axes
 
 
 @cache
@@ -34,6 +33,7 @@ def writers() -> dict[Primitive, Writer]:
     }
     return {
         **{rule: _of_numpy(name) for rule, name in named.items()},
+        RULES[np.matmul]: _product,
         RULES[np.linalg.det]: _determinant,
         RULES[np.linalg.slogdet]: _slogdet,
         OUTPUT: _output,
@@ -89,6 +89,11 @@ def generalised(coder: Coder, ufunc: Any, k: int, node: Node, out: Any) -> Code:
         len(apart) + len(inner), places[-1][0], looked_at, apart[-1],
         count, *sizes.values(), *apart, *inner, *[at for at, _, _ in places],
     )  # fmt: skip
+
+
+def _product(coder: Coder, k: int, node: Node, out: Any) -> Code:
+    """The products of two stacks of matrices."""
+    return generalised(coder, np.matmul, k, node, out)
 
 
 def _of_axes(coder: Coder, n: int, least: int) -> Any:

@@ -91,13 +91,15 @@ def stretches(
         before, after: instructions to begin and to end with.
         kernels: by the last node of each pass, what computes it.
     """
+    from .matrix_code import without_repeats  # and with it Numba
+
     written = _written(nodes, coder, owners, calls, cells, runs, kernels)
     within = {n for kernel in kernels.values() for n in kernel.nodes}
     by_python = [n for k, call in zip(owners, calls, strict=True) if k not in written
                  for _, n in call.dynamic]  # fmt: skip
     wanted = {*by_python, *outputs}
     order = [k for k in dict.fromkeys(owners) if k in written]
-    shared = coder.matrices.without_repeats([written[k] for k in order])
+    shared = without_repeats([written[k] for k in order])
     written = dict(zip(order, shared, strict=True))
     parts: list[Any] = [[]]  # nodes that are written, or a call
     for k, call in zip(owners, calls, strict=True):
