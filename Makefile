@@ -3,7 +3,7 @@
 # make check   lint, formatting and types
 # make versions  a part of the tests with the oldest dependencies, and with each newer Python
 # make bench   measure diffkit beside its peers (up to an hour, and it goes on where it was stopped;
-#              with QUICK=1 some minutes); then open reports/benchmark/index.html
+#              with QUICK=1 about a quarter of an hour); then open reports/benchmark/index.html
 # make docs    build the documentation; then open docs/_build/html/index.html
 #
 # Another interpreter: make run PYTHON=python3.13
