@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from diffkit.errors import GuardError
 from diffkit.runner.engines.batches import Batches
 from diffkit.runner.engines.engine import CellOutcome, CellTask, Job
 from diffkit.runner.engines.interrupts import deferred
@@ -40,7 +41,11 @@ class Local:
         crew = _Crew(Batches(tasks, max(number, 1)))
         with crew.working([Slot(job.errand(), self.threads) for _ in range(number)]):
             with deferred(crew.stop) as interrupted:
-                yield from crew.given()
+                try:
+                    yield from crew.given()
+                except GuardError:  # of a child that was stopped while it started
+                    if not interrupted.is_set():
+                        raise
             if interrupted.is_set():
                 raise KeyboardInterrupt
 
