@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import diffkit as dk
+from diffkit.rules import RULES
 from diffkit.tape import record_many
 from diffkit.tape.replay.numbers import apart, native
 from diffkit.tape.replay.numbers.apart import taken_apart
 from diffkit.tape.replay.numbers.rearranged import FEWEST, PARTS, rearranged
-from diffkit.tape.replay.numbers.scalars import ScalarProgram, scalar_program
+from diffkit.tape.replay.numbers.scalars import ScalarProgram, ScalarStep, scalar_program
 from diffkit.tape.replay.program import program
 
 from .outcomes import difference, outcome
@@ -139,6 +140,26 @@ def test_signs_are_part_of_sums() -> None:
     run = native.compile(made)
     assert run is not None
     np.testing.assert_array_equal(run(np.array([1.5, 2.5])), f(1.5, 2.5))
+
+
+@pytest.mark.parametrize(("rule", "operands", "expected"), [
+    (np.add, (0, 2), -1.0), (np.add, (2, 0), -1.0), (np.subtract, (0, 2), 4.0),
+    (np.multiply, (3, 2), 3.75), (np.divide, (3, 2), 0.6),
+])  # fmt: skip
+def test_each_place_of_a_negative_keeps_its_sign(
+    rule: Any, operands: tuple[int, int], expected: float
+) -> None:
+    """Slots: x, y, -y, -x. Recordings have no such sums left, arrays that were taken apart have."""
+    steps = (
+        ScalarStep(RULES[np.negative], (1,), 2, -2.5),
+        ScalarStep(RULES[np.negative], (0,), 3, -1.5),
+        ScalarStep(RULES[rule], operands, 4, expected),
+    )
+    made = rearranged(ScalarProgram(((), ()), {}, steps, (np.array(4),), 5))
+    assert rules_of(made) != ["negative", "negative", rule.__name__]
+    run = native.compile(made)
+    assert run is not None
+    assert run(np.array([1.5, 2.5]))[0] == expected
 
 
 @pytest.mark.parametrize("terms", [FEWEST, FEWEST + 1, FEWEST + 2, FEWEST + 3, 40])
