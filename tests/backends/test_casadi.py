@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
-import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -284,26 +283,6 @@ def test_a_function_of_its_own_takes_two_axes_at_most() -> None:
 
 
 # Prepared
-
-
-def test_threads_compute_with_memory_of_their_own() -> None:
-    f = lambda x: np.sum(np.sin(x) * x[::-1])  # noqa: E731
-    g = dk.prepare(dk.gradient, f, np.ones(50), backend="casadi")
-    assert g.plan.name == "casadi"
-    wrong: list[float] = []
-
-    def work(seed: int) -> None:
-        for x in np.random.default_rng(seed).standard_normal((200, 50)):
-            due = np.cos(x) * x[::-1] + np.sin(x)[::-1]
-            wrong.append(float(np.max(np.abs(g(x) - due))))
-
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(wrong) == 800
-    assert max(wrong) < 1e-14
 
 
 def test_results_of_a_prepared_derivative_are_kept() -> None:

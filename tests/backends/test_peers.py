@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
 from importlib import import_module
 from types import SimpleNamespace
@@ -215,3 +216,26 @@ def test_a_power_whose_exponent_is_zero(library: str) -> None:
     close(at_zero, [[0.0, 0.5], [0.5, math.log(2.0) ** 2]])
     close(dk.hessian(f, np.array([0.1, 0.2]), backend=library),
           dk.hessian(f, np.array([0.1, 0.2])))  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["casadi", "symengine"])
+def test_threads_share_a_prepared_derivative(name: str) -> None:
+    """These libraries compute in memory of a function's own."""
+    pytest.importorskip(name)
+    f = lambda x: np.sum(np.sin(x) * x[::-1])  # noqa: E731
+    g = dk.prepare(dk.gradient, f, np.ones(50), backend=name)
+    assert g.plan.name == name
+    wrong: list[float] = []
+
+    def work(seed: int) -> None:
+        for x in np.random.default_rng(seed).standard_normal((200, 50)):
+            due = np.cos(x) * x[::-1] + np.sin(x)[::-1]
+            wrong.append(float(np.max(np.abs(g(x) - due))))
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(wrong) == 800
+    assert max(wrong) < 1e-14

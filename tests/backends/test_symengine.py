@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -260,22 +259,3 @@ def test_symbols_of_the_users_own_stay_unknown() -> None:
     with pytest.raises(Exception, match=r"(?i)symbol|no numbers"):
         dk.derivative(lambda x: symengine.sin(x) * symengine.Symbol("x0_0"), 1.0,
                       backend=dk.SymEngine(functions="library"))  # fmt: skip
-
-
-def test_threads_may_share_a_prepared_derivative() -> None:
-    f = lambda x: np.sum(np.sin(x) * x[::-1])  # noqa: E731
-    g = dk.prepare(dk.gradient, f, np.ones(10), backend="symengine")
-    wrong: list[float] = []
-
-    def work(seed: int) -> None:
-        for x in np.random.default_rng(seed).standard_normal((200, 10)):
-            due = np.cos(x) * x[::-1] + np.sin(x)[::-1]
-            wrong.append(float(np.max(np.abs(g(x) - due))))
-
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(wrong) == 800
-    assert max(wrong) < 1e-14
